@@ -1,0 +1,49 @@
+"""The base of every error that may reach a person.
+
+    PenstockError            a stable code and a sentence; nothing internal
+    ├── InvalidInput         what was sent cannot be used
+    ├── NotFound             there is no such thing for whoever asks
+    ├── Conflict             it cannot be done in the present state
+    └── Unavailable          a part that is needed is away for now
+
+Each layer derives its own from these. What HTTP status an error becomes is decided in `api/problems.py` alone.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class PenstockError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str | None = None, /, **details: str | int | bool | None) -> None:
+        """Take the sentence for a person (default: the class's docstring) and fields that go out beside it."""
+        self.message = message or (type(self).__doc__ or "").strip()
+        self.details: Mapping[str, str | int | bool | None] = details
+        super().__init__(self.message)
+
+
+class InvalidInput(PenstockError):
+    """What was sent cannot be used."""
+
+    code = "input_invalid"
+
+
+class NotFound(PenstockError):
+    """There is no such thing here."""
+
+    code = "not_found"
+
+
+class Conflict(PenstockError):
+    """This cannot be done in the present state."""
+
+    code = "conflict"
+
+
+class Unavailable(PenstockError):
+    """A part that this needs is away for now. Please try again shortly."""
+
+    code = "unavailable"

@@ -1,0 +1,15 @@
+"""Time, passed in, so that the domain never reads a clock by itself."""
+
+import time
+from collections.abc import Callable
+from typing import NewType
+
+Millis = NewType("Millis", int)
+"""Milliseconds since the Unix epoch, UTC."""
+
+Clock = Callable[[], Millis]
+
+
+def wall_clock() -> Millis:
+    """Return the machine's time."""
+    return Millis(time.time_ns() // 1_000_000)
