@@ -1,1 +1,1 @@
-"""Language models behind one interface: a request in, deltas out. Nothing here knows of chats, databases or HTTP of ours."""
+"""Language models behind one interface: a request in, deltas out. Nothing here knows of chats or databases."""

@@ -118,8 +118,9 @@ class Provider(Protocol):
     def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]:
         """Ask, and give the deltas as they arrive, several at a time where several arrived together.
 
-        Leaving the context closes the connection to the provider at once, whatever the reason for leaving. The
-        iterator ends only after a Finish; every other end raises a ProviderError.
+        Entering raises a ProviderError when the provider refuses. Leaving closes the connection to the provider at
+        once, whatever the reason for leaving. The iterator ends only after a Finish, which is the last delta; every
+        other end raises a ProviderError, after the deltas that came before it.
         """
         ...
 
@@ -171,7 +172,7 @@ class ProviderError(PenstockError):
     def __init__(
         self, kind: ErrorKind, message: str, /, *, status: int | None = None, retry_after: float | None = None
     ) -> None:
-        """Take the kind, a sentence for a person (never the provider's own body), its HTTP status and seconds to wait."""
+        """Take the kind, a sentence for a person (never the provider's own), HTTP status and seconds to wait."""
         super().__init__(message)
         self.kind = kind
         self.status = status

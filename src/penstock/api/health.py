@@ -1,0 +1,52 @@
+"""`/healthz`: the process lives. `/readyz`: it can do its work."""
+
+import asyncio
+from typing import Literal
+
+import sqlalchemy as sa
+from fastapi import APIRouter
+
+from penstock.api.services import Services
+from penstock.api.shapes import Shape
+from penstock.db.actor import SYSTEM
+from penstock.errors import Unavailable
+
+_PATIENCE_SECONDS = 3
+
+
+class Health(Shape):
+    """The answer of a healthy process."""
+
+    status: Literal["ok"] = "ok"
+
+
+class NotReady(Unavailable):
+    """The database is away or not migrated."""
+
+    code = "not_ready"
+
+
+def routes(services: Services) -> APIRouter:
+    """Return the routes of health."""
+    router = APIRouter(tags=["health"])
+
+    def touch(connection: sa.Connection) -> None:
+        # A table of ours: that also proves that it is there and that our role may read it.
+        connection.execute(sa.text("SELECT 1 FROM run LIMIT 1"))
+
+    @router.get("/healthz", operation_id="health")
+    async def health() -> Health:
+        """Say that the process lives."""
+        return Health()
+
+    @router.get("/readyz", operation_id="ready")
+    async def ready() -> Health:
+        """Say that the database answers."""
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await services.database.read(SYSTEM, touch)
+        except (OSError, TimeoutError, sa.exc.SQLAlchemyError) as error:
+            raise NotReady from error
+        return Health()
+
+    return router

@@ -1,0 +1,140 @@
+"""What happens around every request. Each wrapper adds one concern, as plain ASGI: the usual base class costs 2.5 times as much
+on a stream and holds on to readers that have left (research of 2026-11).
+"""
+
+import re
+from collections.abc import Mapping
+from http.cookies import SimpleCookie
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from penstock.api.problems import BodyTooLarge, on_penstock_error
+from penstock.auth.visitor import VisitorCookies
+from penstock.kit.ids import new_id
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
+    " frame-ancestors 'none'; base-uri 'none'; object-src 'none'; form-action 'self'"
+)
+_SECURITY_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+class RequestIds:
+    """Gives each request an id, or takes the one a proxy gave it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap the app."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
+        scope["penstock.request_id"] = request_id
+        await self.app(scope, receive, _with_headers(send, {"x-request-id": request_id}))
+
+
+class SecurityHeaders:
+    """Lets browsers run nothing but our own files, and show our pages in nobody else's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap the app."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] == "http":
+            send = _with_headers(send, _SECURITY_HEADERS)
+        await self.app(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses bodies that are too large, by what they announce and by what arrives."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        """Wrap the app; the limit is in bytes."""
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced) > self.limit:
+            response = await on_penstock_error(Request(scope), self._refusal())
+            await response(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.limit:
+                raise self._refusal()
+            return message
+
+        await self.app(scope, counted, send)
+
+    def _refusal(self) -> BodyTooLarge:
+        return BodyTooLarge(f"The body may have {self.limit:,} bytes.", limit=self.limit)
+
+
+class Visitors:
+    """Knows each visitor by a cookie; who has none is given one with the answer."""
+
+    def __init__(self, app: ASGIApp, cookies: VisitorCookies) -> None:
+        """Wrap the app."""
+        self.app = app
+        self.cookies = cookies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self.app(scope, receive, send)
+            return
+        name = _cookie_name(scope)
+        identity = self.cookies.read(_cookie(scope, name))
+        if identity is None:
+            identity, value = self.cookies.issue()
+            secure = "; Secure" if scope["scheme"] in {"https", "wss"} else ""
+            cookie = f"{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR_SECONDS}{secure}"
+            send = _with_headers(send, {"set-cookie": cookie})
+        scope["penstock.identity"] = identity
+        await self.app(scope, receive, send)
+
+
+def _cookie_name(scope: Scope) -> str:
+    return "__Host-penstock" if scope["scheme"] in {"https", "wss"} else "penstock"
+
+
+def _cookie(scope: Scope, name: str) -> str:
+    jar: SimpleCookie = SimpleCookie()
+    jar.load(Headers(scope=scope).get("cookie", ""))
+    return jar[name].value if name in jar else ""
+
+
+def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *raw]
+        await send(message)
+
+    return send_with_headers

@@ -1,0 +1,105 @@
+"""From errors to HTTP: one table of statuses, one shape of answer (G6), nothing internal in it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from penstock.errors import Conflict, InvalidInput, NotFound, PenstockError, Unavailable
+from penstock.streams.model import OffsetInvalid
+
+logger = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """What every error answers (RFC 9457, problem details), with a code for programs and a sentence for people."""
+
+    code: str = Field(description="Stable name of what is wrong.")
+    message: str = Field(description="One sentence for a person.")
+    request_id: str = Field(alias="requestId", description="Find the request in the logs by it.")
+
+
+class BodyTooLarge(InvalidInput):
+    """What was sent is larger than this server takes."""
+
+    code = "body_too_large"
+
+
+class CursorForeign(Conflict):
+    """This cursor belongs to another run. Load the chat again."""
+
+    code = "cursor_foreign"
+
+
+STATUS: Sequence[tuple[type[PenstockError], int]] = (
+    (BodyTooLarge, 413),
+    (OffsetInvalid, 400),
+    (InvalidInput, 422),
+    (NotFound, 404),
+    (Conflict, 409),
+    (Unavailable, 503),
+    (PenstockError, 500),
+)
+"""The first class that fits decides."""
+
+_OF_FRAMEWORK: Mapping[int, tuple[str, str]] = {
+    400: ("json_invalid", "The body is not valid JSON."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take that method."),
+}
+"""What the framework refuses by itself."""
+
+
+def status_of(error: PenstockError) -> int:
+    """Return the HTTP status of an error."""
+    return next(status for kind, status in STATUS if isinstance(error, kind))
+
+
+def request_id(request: Request) -> str:
+    """Return the id that the request was given."""
+    return cast("str", request.scope.get("penstock.request_id", ""))
+
+
+def problem(
+    request: Request, status: int, code: str, message: str, details: Mapping[str, Any] | None = None
+) -> Response:
+    """Return the answer for an error."""
+    body = {"code": code, "message": message, "requestId": request_id(request), **(details or {})}
+    return Response(msgspec.json.encode(body), status, media_type="application/problem+json")
+
+
+async def on_penstock_error(request: Request, error: Exception) -> Response:
+    """Answer an error of ours."""
+    assert isinstance(error, PenstockError)
+    return problem(request, status_of(error), error.code, error.message, error.details)
+
+
+async def on_validation_error(request: Request, error: Exception) -> Response:
+    """Answer a body or parameter that is not of the documented form."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return problem(request, 400, *_OF_FRAMEWORK[400])
+    place = ".".join(str(step) for step in first["loc"] if step != "body")
+    complaint = str(first["msg"]).removeprefix("Value error, ")
+    return problem(request, 422, "input_invalid", f"{place}: {complaint}." if place else f"{complaint}.")
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Answer what the framework itself refuses."""
+    assert isinstance(error, HTTPException)
+    code, message = _OF_FRAMEWORK.get(error.status_code, ("http_error", "The server does not take this request."))
+    response = problem(request, error.status_code, code, message)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def on_error(request: Request, _error: Exception) -> Response:
+    """Answer an error that nobody foresaw. The framework logs it with its trace; the answer says nothing of it."""
+    return problem(request, 500, "internal", "Something went wrong on our side. Please try again.")

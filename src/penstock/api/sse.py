@@ -1,0 +1,68 @@
+"""Server-sent events of runs and streams: framing, cursors, heartbeats. No state, no polling."""
+
+from collections.abc import AsyncIterator, Iterable
+
+from starlette.responses import StreamingResponse
+
+from penstock.runs.events import decode, encode
+from penstock.runs.fold import merge_deltas
+from penstock.streams.follow import Follower
+from penstock.streams.model import OffsetInvalid, Page, Position, format_offset, parse_offset
+
+HEADERS = {
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+}
+UI_STREAM_HEADER = {"x-vercel-ai-ui-message-stream": "v1"}
+HEARTBEAT = b": keep-alive\n\n"
+DONE = b"data: [DONE]\n\n"
+_MERGE_FROM = 16
+"""Pages of fewer events are passed on as they are: joining their deltas would save nothing."""
+
+
+def event_stream(frames: AsyncIterator[bytes], headers: dict[str, str] | None = None) -> StreamingResponse:
+    """Return a response of server-sent events that no proxy should hold back."""
+    return StreamingResponse(frames, media_type="text/event-stream", headers={**HEADERS, **(headers or {})})
+
+
+def format_cursor(run_id: str, position: Position) -> str:
+    """Return the SSE id of a chat frame (CF1)."""
+    return f"{run_id}:{format_offset(position)}"
+
+
+def parse_cursor(cursor: str) -> tuple[str, Position]:
+    """Return the run and the position to go on from. Raises OffsetInvalid."""
+    run_id, separator, offset = cursor.partition(":")
+    if not separator:
+        raise OffsetInvalid
+    return run_id, parse_offset(offset)
+
+
+async def chat_frames(
+    follower: Follower, stream_id: int, run_id: str, start: Position, heartbeat: float
+) -> AsyncIterator[bytes]:
+    """Give the frames of a run from a position on, to its end (CF1, CF2, CF3)."""
+    async for page in follower.follow(stream_id, start, heartbeat):
+        if page.batches:
+            yield b"".join(_frames_of(run_id, page))
+        elif not page.is_last:
+            yield HEARTBEAT
+        if page.is_last:
+            yield DONE
+
+
+def _frames_of(run_id: str, page: Page) -> Iterable[bytes]:
+    messages = page.messages()
+    position = page.start
+    if len(messages) < _MERGE_FROM:
+        for message in messages:
+            position = Position(position + 1)
+            yield _frame(run_id, position, message)
+        return
+    for count, event in merge_deltas(decode(message) for message in messages):
+        position = Position(position + count)
+        yield _frame(run_id, position, encode(event))
+
+
+def _frame(run_id: str, position: Position, message: bytes) -> bytes:
+    return b"id: %b\ndata: %b\n\n" % (format_cursor(run_id, position).encode(), message)

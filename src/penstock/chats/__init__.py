@@ -1,0 +1,1 @@
+"""Conversations: chats, their messages, and what a model is shown of them."""

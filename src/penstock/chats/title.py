@@ -1,0 +1,17 @@
+"""A chat's first name, made at once from the first message (B3). Pure."""
+
+import re
+
+LONGEST = 60
+_MARKUP = re.compile(r"```\w*|[`*_#>]+|!?\[([^\]]*)\]\([^)]*\)")
+
+
+def title_of(text: str) -> str:
+    """Return a title of at most 60 characters, cut at a word."""
+    plain = " ".join(_MARKUP.sub(lambda found: found.group(1) or " ", text).split())
+    plain = "".join(character for character in plain if character.isprintable())
+    if len(plain) <= LONGEST:
+        return plain or "New chat"
+    head = plain[: LONGEST - 1]
+    at_word = head.rsplit(" ", 1)[0] if " " in head else head
+    return (at_word if len(at_word) > LONGEST // 2 else head).rstrip(" ,.;:-") + "…"

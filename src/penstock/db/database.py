@@ -1,0 +1,174 @@
+"""Transactions. A transaction is a plain function of a connection: it cannot await, so none stays open across a network wait.
+
+    Database
+    ├── SqliteDatabase     one writing connection in a thread of its own, readers beside it
+    └── PostgresDatabase   asyncpg; the function runs in a greenlet that SQLAlchemy provides
+
+Every transaction names its actor. On Postgres it takes the role and identity that row-level security looks at.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from penstock.db.actor import Actor
+from penstock.kit.tasks import TaskOwner
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+SQLITE_READERS = 4
+
+
+class Database(Protocol):
+    """Runs functions in transactions."""
+
+    dialect: Literal["sqlite", "postgresql"]
+
+    async def write(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:
+        """Run the function in a transaction that may change things, and return what it returns once committed.
+
+        An error of the function rolls everything back and is raised. Cancelling the caller does not cancel the transaction.
+        """
+        ...
+
+    async def read(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:
+        """Run the function in a transaction that cannot change anything."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what runs and let go of every connection."""
+        ...
+
+
+class SqliteDatabase:
+    """SQLite in WAL mode.
+
+    One connection writes and also checkpoints: SQLite 3.7.0 to 3.51.2 can corrupt a WAL that several connections
+    reset (sqlite.org/wal.html, "The WAL-Reset Bug"). `synchronous=FULL` makes a commit survive a power cut too: a reader
+    is shown nothing that could be taken back.
+    """
+
+    dialect: Literal["sqlite", "postgresql"] = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, which is made when absent; its folder must exist."""
+        self._writer_engine = self._engine(path, "BEGIN IMMEDIATE", ("journal_mode=WAL", "synchronous=FULL"), size=1)
+        self._reader_engine = self._engine(path, "BEGIN", ("query_only=ON",), size=SQLITE_READERS)
+        self._writer = ThreadPoolExecutor(1, "sqlite-writer")
+        self._readers = ThreadPoolExecutor(SQLITE_READERS, "sqlite-reader")
+
+    @staticmethod
+    def _engine(path: Path, begin: str, pragmas: tuple[str, ...], size: int) -> sa.Engine:
+        engine = sa.create_engine(
+            f"sqlite:///{path}", pool_size=size, max_overflow=0, connect_args={"check_same_thread": False}
+        )
+
+        def connected(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+            # The driver's own transaction handling would begin deferred: such writers fail at once under contention.
+            connection.isolation_level = None
+            for pragma in ("busy_timeout=30000", "foreign_keys=ON", *pragmas):
+                connection.execute(f"PRAGMA {pragma}").close()
+
+        def begun(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        sa.event.listen(engine, "connect", connected)
+        sa.event.listen(engine, "begin", begun)
+        return engine
+
+    async def write(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:  # noqa: ARG002  # SQLite has no roles
+        """Run the function in the writing thread."""
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(loop.run_in_executor(self._writer, _in_transaction, self._writer_engine, work))
+
+    async def read(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:  # noqa: ARG002  # SQLite has no roles
+        """Run the function in a reading thread, on a connection that refuses to write."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._readers, _in_transaction, self._reader_engine, work
+        )
+
+    async def close(self) -> None:
+        """Finish what runs; the writer closes last and so checkpoints."""
+        await asyncio.to_thread(self._readers.shutdown)
+        self._reader_engine.dispose()
+        await asyncio.to_thread(self._writer.shutdown)
+        self._writer_engine.dispose()
+
+
+def _in_transaction(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)
+
+
+APP_ROLE = "penstock_app"
+"""Acts for one identity: row-level security shows it that identity's rows only."""
+SYSTEM_ROLE = "penstock_system"
+"""Acts for the system: sees all rows, but is no superuser and owns nothing."""
+
+_ENTER = (
+    "SELECT set_config('role', $1, true), set_config('penstock.actor', $2, true),"
+    " set_config('transaction_read_only', $3, true)"
+)
+
+
+class PostgresDatabase:
+    """Postgres through asyncpg."""
+
+    dialect: Literal["sqlite", "postgresql"] = "postgresql"
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        """Take an address such as postgresql://user:password@host/name. Connects at the first use."""
+        self._engine = create_async_engine(asyncpg_url(url), pool_size=pool_size, max_overflow=pool_size)
+        self._tasks = TaskOwner()
+
+    async def write(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:
+        """Run the function as the actor's role."""
+        # In a task of its own: a caller that is cancelled in mid-transaction must not leave it half known.
+        return await asyncio.shield(self._tasks.spawn(self._run(actor, work, read_only=False), "transaction"))
+
+    async def read(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:
+        """Run the function as the actor's role, read only."""
+        return await self._run(actor, work, read_only=True)
+
+    async def _run(self, actor: Actor, work: Callable[[sa.Connection], T], *, read_only: bool) -> T:
+        role = SYSTEM_ROLE if actor.identity is None else APP_ROLE
+        entry = (role, actor.identity or "", "on" if read_only else "off")
+
+        def entered(connection: sa.Connection) -> T:
+            connection.exec_driver_sql(_ENTER, entry)
+            return work(connection)
+
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(entered)
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._engine.dispose()
+
+
+def asyncpg_url(url: str) -> sa.URL:
+    """Return a Postgres address as SQLAlchemy wants it for asyncpg."""
+    return sa.make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+asyncpg")
+
+
+def open_database(sqlite_path: Path, postgres_url: str) -> Database:
+    """Open Postgres where an address is given, else SQLite."""
+    return PostgresDatabase(postgres_url) if postgres_url else SqliteDatabase(sqlite_path)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Say whether the database could not do its work just now (away, locked, disk full), as opposed to a wrong statement."""
+    if isinstance(error, OSError):
+        return True
+    return isinstance(error, sa.exc.DBAPIError) and (
+        error.connection_invalidated or isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+    )

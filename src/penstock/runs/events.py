@@ -1,0 +1,169 @@
+"""The events of a run: parts of the AI SDK UI message stream, version 1, plus `data-*` parts of ours (protocol/SPEC.md, EV).
+
+Logged, replayed and sent in this one form. Stock parts never carry fields of ours: old clients refuse them.
+"""
+
+from typing import Literal, assert_never
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", rename="camel"):
+    """What all events share: a `type`, camelCase fields, nothing for fields that are not set."""
+
+
+class RunRef(msgspec.Struct, frozen=True, rename="camel"):
+    """Where an answer belongs."""
+
+    chat_id: str
+    run_id: str
+
+
+class Start(Event, frozen=True, tag="start"):
+    """The log begins (EV2)."""
+
+    message_id: str
+    message_metadata: RunRef
+
+
+class StartStep(Event, frozen=True, tag="start-step"):
+    """One request to a model begins."""
+
+
+class FinishStep(Event, frozen=True, tag="finish-step"):
+    """The request has been answered."""
+
+
+class PartStart(Event, frozen=True):
+    """A part is opened under an id."""
+
+    id: str
+
+
+class PartDelta(Event, frozen=True):
+    """The open part grows."""
+
+    id: str
+    delta: str
+
+
+class PartEnd(Event, frozen=True):
+    """The part is closed."""
+
+    id: str
+
+
+class TextStart(PartStart, frozen=True, tag="text-start"):
+    """A text part is opened."""
+
+
+class TextDelta(PartDelta, frozen=True, tag="text-delta"):
+    """The text grows."""
+
+
+class TextEnd(PartEnd, frozen=True, tag="text-end"):
+    """The text part is closed."""
+
+
+class ReasoningStart(PartStart, frozen=True, tag="reasoning-start"):
+    """A reasoning part is opened."""
+
+
+class ReasoningDelta(PartDelta, frozen=True, tag="reasoning-delta"):
+    """The reasoning grows."""
+
+
+class ReasoningEnd(PartEnd, frozen=True, tag="reasoning-end"):
+    """The reasoning part is closed."""
+
+
+class Finish(Event, frozen=True, tag="finish"):
+    """The stock ending of a completed answer."""
+
+    finish_reason: str
+
+
+class Abort(Event, frozen=True, tag="abort"):
+    """The stock ending of a stopped answer."""
+
+
+class Error(Event, frozen=True, tag="error"):
+    """The stock ending of a failed or interrupted answer."""
+
+    error_text: str
+
+
+class RestartPoint(msgspec.Struct, frozen=True, rename="camel"):
+    """From where the log no longer counts, and which attempt begins there."""
+
+    offset: str
+    attempt: int
+
+
+class Restart(Event, frozen=True, tag="data-restart"):
+    """The current step begins again: what it gave so far no longer counts (EV7)."""
+
+    data: RestartPoint
+    transient: Literal[True]
+    """Kept out of the message's parts by AI SDK clients. Without a default, so that it is always written."""
+
+
+class TokenCount(msgspec.Struct, frozen=True, rename="camel"):
+    """Tokens as the provider counted them."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+EndStatus = Literal["completed", "stopped", "failed", "interrupted"]
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """How a run ended."""
+
+    status: EndStatus
+    finish_reason: str | None = None
+    code: str | None = None
+    message: str | None = None
+    """A sentence for a person."""
+    retryable: bool | None = None
+    usage: TokenCount | None = None
+
+
+class RunEnd(Event, frozen=True, tag="data-run-end"):
+    """The one last event of every log (EV4)."""
+
+    data: End
+    transient: Literal[True]
+
+
+PartEvent = TextStart | TextDelta | TextEnd | ReasoningStart | ReasoningDelta | ReasoningEnd
+RunEvent = Start | StartStep | FinishStep | PartEvent | Finish | Abort | Error | Restart | RunEnd
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
+
+
+def encode(event: RunEvent) -> bytes:
+    """Return the event as it stands in the log: JSON without a line break."""
+    return _encoder.encode(event)
+
+
+def decode(message: bytes) -> RunEvent:
+    """Return the event of a message of the log."""
+    return _decoder.decode(message)
+
+
+def endings(end: End) -> list[RunEvent]:
+    """Return the last events of a log: the nearest stock ending, then ours (EV5)."""
+    stock: RunEvent
+    match end.status:
+        case "completed":
+            stock = Finish(end.finish_reason or "other")
+        case "stopped":
+            stock = Abort()
+        case "failed" | "interrupted":
+            stock = Error(end.message or "The answer could not be completed.")
+        case _:
+            assert_never(end.status)
+    return [stock, RunEnd(end, transient=True)]

@@ -1,0 +1,203 @@
+"""The fold: events in, message out. Pure, and equal to what the AI SDK makes of the same events (protocol/cases)."""
+
+from collections.abc import Iterable
+from typing import Literal, assert_never
+
+import msgspec
+
+from penstock.runs.events import (
+    Abort,
+    End,
+    Error,
+    Finish,
+    FinishStep,
+    PartDelta,
+    PartEvent,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    Restart,
+    RunEnd,
+    RunEvent,
+    Start,
+    StartStep,
+    TextDelta,
+    TextEnd,
+    TextStart,
+)
+
+PartState = Literal["streaming", "done"]
+
+
+class StepStart(msgspec.Struct, frozen=True, tag="step-start", tag_field="type"):
+    """Where a step of the answer begins."""
+
+
+class TextPart(msgspec.Struct, frozen=True, tag="text", tag_field="type"):
+    """Text of the answer."""
+
+    text: str
+    state: PartState = "done"
+
+
+class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning", tag_field="type"):
+    """What the model thought."""
+
+    id: str
+    text: str
+    state: PartState = "done"
+
+
+Part = StepStart | TextPart | ReasoningPart
+
+
+class _Growing:
+    """A text or reasoning part while it is made: pieces are joined once, not at every delta."""
+
+    def __init__(self, kind: Literal["text", "reasoning"], part_id: str) -> None:
+        self.kind: Literal["text", "reasoning"] = kind
+        self.id = part_id
+        self.pieces: list[str] = []
+        self.state: PartState = "streaming"
+
+    def made(self) -> Part:
+        text = "".join(self.pieces)
+        if self.kind == "text":
+            return TextPart(text, self.state)
+        return ReasoningPart(self.id, text, self.state)
+
+
+class Fold:
+    """The message that a log tells, event by event."""
+
+    def __init__(self) -> None:
+        """Begin before the first event."""
+        self.start: Start | None = None
+        self.end: End | None = None
+        self.is_step_open = False
+        self._parts: list[_Growing | None] = []
+        """None is the start of a step."""
+        self._open: dict[tuple[str, str], _Growing] = {}
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts so far."""
+        return [StepStart() if part is None else part.made() for part in self._parts]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the log holds anything."""
+        return self.start is not None
+
+    def open_parts(self) -> list[TextStart | ReasoningStart]:
+        """Return the parts that are open, as the events that opened them."""
+        return [TextStart(part.id) if part.kind == "text" else ReasoningStart(part.id) for part in self._open.values()]
+
+    def step_text(self) -> str:
+        """Return the text that the current step has given so far."""
+        return text_of(self.parts[self._step_begin() :])
+
+    def apply(self, event: RunEvent) -> None:
+        """Take the next event."""
+        match event:
+            case Start():
+                self.start = event
+            case StartStep():
+                self._parts.append(None)
+                self.is_step_open = True
+            case FinishStep():
+                self.is_step_open = False
+            case Restart():
+                # As the AI SDK's reset-step: the parts after the last step's start go, open parts are forgotten.
+                del self._parts[self._step_begin() :]
+                self._open.clear()
+            case RunEnd():
+                self.end = event.data
+            case Finish() | Abort() | Error():
+                pass
+            case _:
+                self._apply_part(event)
+
+    def _apply_part(self, event: PartEvent) -> None:
+        match event:
+            case TextStart() | ReasoningStart():
+                kind = _kind_of(event)
+                part = _Growing(kind, event.id)
+                self._parts.append(part)
+                self._open[kind, event.id] = part
+            case TextDelta() | ReasoningDelta():
+                self._open[_kind_of(event), event.id].pieces.append(event.delta)
+            case TextEnd() | ReasoningEnd():
+                self._open.pop((_kind_of(event), event.id)).state = "done"
+            case _:
+                assert_never(event)
+
+    def _step_begin(self) -> int:
+        """The index behind the last step's start."""
+        for index in range(len(self._parts), 0, -1):
+            if self._parts[index - 1] is None:
+                return index
+        return 0
+
+
+def _kind_of(event: PartEvent) -> Literal["text", "reasoning"]:
+    return "text" if isinstance(event, TextStart | TextDelta | TextEnd) else "reasoning"
+
+
+def fold(events: Iterable[RunEvent]) -> Fold:
+    """Return the fold of the events."""
+    folded = Fold()
+    for event in events:
+        folded.apply(event)
+    return folded
+
+
+def text_of(parts: Iterable[Part]) -> str:
+    """Return the readable text of a message (MS3)."""
+    return "".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def replay(parts: Iterable[Part]) -> list[RunEvent]:
+    """Return the events that fold to these parts, each step closed (EV8)."""
+    events: list[RunEvent] = []
+    in_step = False
+    for number, part in enumerate(parts):
+        match part:
+            case StepStart():
+                if in_step:
+                    events.append(FinishStep())
+                events.append(StartStep())
+                in_step = True
+            case TextPart():
+                part_id = f"s{number}"
+                events += [TextStart(part_id), TextDelta(part_id, part.text), TextEnd(part_id)]
+            case ReasoningPart():
+                events += [ReasoningStart(part.id), ReasoningDelta(part.id, part.text), ReasoningEnd(part.id)]
+            case _:
+                assert_never(part)
+    if in_step:
+        events.append(FinishStep())
+    return events
+
+
+def merge_deltas(events: Iterable[RunEvent]) -> list[tuple[int, RunEvent]]:
+    """Join neighbouring deltas of one part; beside each event stands how many events it stands for (CF3)."""
+    merged: list[tuple[int, RunEvent]] = []
+    pieces: list[str] = []
+
+    def seal() -> None:
+        if pieces:
+            count, last = merged[-1]
+            assert isinstance(last, PartDelta)
+            merged[-1] = (count + len(pieces), type(last)(last.id, last.delta + "".join(pieces)))
+            pieces.clear()
+
+    for event in events:
+        last = merged[-1][1] if merged else None
+        if isinstance(event, TextDelta | ReasoningDelta) and type(event) is type(last) and event.id == last.id:
+            pieces.append(event.delta)
+        else:
+            seal()
+            merged.append((1, event))
+    seal()
+    return merged

@@ -1,0 +1,126 @@
+"""A worker: claims runs, keeps their leases, and cancels what it has lost. Runs go on somewhere, whatever happens here."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from penstock.db.actor import SYSTEM
+from penstock.db.database import Database, is_outage
+from penstock.kit.ids import new_id
+from penstock.kit.tasks import TaskOwner
+from penstock.runs import store
+from penstock.runs.execute import WORK_TOPIC, Executor, Interruption, InterruptionReason, RunKind
+from penstock.runs.model import Run
+from penstock.streams.wake import Wake
+
+logger = logging.getLogger(__name__)
+
+STOP_TOPIC = "stop"
+"""Published when somebody asked for a run to be stopped."""
+
+MAX_RUNS = 200
+"""Runs that one process executes at the same time."""
+_LOOK_SECONDS = 1.0
+"""Hints can be lost: look for work and stops this often."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Held:
+    """A run that this worker executes."""
+
+    task: asyncio.Task[None]
+    interruption: Interruption
+
+    def interrupt(self, reason: InterruptionReason) -> None:
+        """Let the run not go on. The first reason stands; a run that is being ended is left to end."""
+        if self.interruption.reason is None and not self.interruption.is_too_late:
+            self.interruption.reason = reason
+            self.task.cancel()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """Executes runs of every kind it is given."""
+
+    database: Database
+    wake: Wake
+    executor: Executor
+    kinds: Mapping[str, RunKind]
+    lease_seconds: float
+    name: str = field(default_factory=new_id)
+    tasks: TaskOwner = field(default_factory=TaskOwner)
+    _held: dict[tuple[str, int], _Held] = field(default_factory=dict)
+    """By run and epoch: the same run may come back under a later epoch while the earlier task still ends."""
+
+    async def start(self) -> None:
+        """Begin to work."""
+        self.tasks.spawn(self._claim_for_ever(), "claim")
+        self.tasks.spawn(self._renew_for_ever(), "renew")
+
+    async def close(self) -> None:
+        """Stop claiming, hand every run over, and wait until that is written."""
+        await self.tasks.cancel_all()
+        tasks = [held.task for held in self._held.values()]
+        for held in list(self._held.values()):
+            held.interrupt("hand-over")
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _claim_for_ever(self) -> None:
+        with self.wake.waiting(WORK_TOPIC) as hint:
+            while True:
+                hint.clear()
+                room = MAX_RUNS - len(self._held)
+                if room > 0:
+                    await self._attempt(self._claim(room))
+                await _wait(hint, _LOOK_SECONDS)
+
+    async def _claim(self, room: int) -> None:
+        claim = partial(store.claim, worker=self.name, limit=room, lease_seconds=self.lease_seconds)
+        for run in await self.database.write(SYSTEM, claim):
+            self._hold(run)
+
+    def _hold(self, run: Run) -> None:
+        interruption = Interruption()
+        key = (run.id, run.epoch)
+        # Not one of self.tasks: those are cancelled first when the worker closes, runs are handed over.
+        task = self.executor.tasks.spawn(
+            self.executor.execute(run, self.kinds[run.kind], interruption), f"run {run.id} epoch {run.epoch}"
+        )
+        self._held[key] = _Held(task=task, interruption=interruption)
+        task.add_done_callback(lambda _: self._held.pop(key, None))
+
+    async def _renew_for_ever(self) -> None:
+        interval = min(_LOOK_SECONDS, self.lease_seconds / 4)
+        with self.wake.waiting(STOP_TOPIC) as hint:
+            while True:
+                hint.clear()
+                await self._attempt(self._renew())
+                await _wait(hint, interval)
+
+    async def _renew(self) -> None:
+        # Only runs that have a live task here: a row must not be kept alive by a worker that does not work on it.
+        held = dict(self._held)
+        renew = partial(store.renew, worker=self.name, held=list(held), lease_seconds=self.lease_seconds)
+        kept = await self.database.write(SYSTEM, renew) if held else {}
+        for key, each in held.items():
+            if key not in kept:
+                each.interrupt("lost")
+            elif kept[key]:
+                each.interrupt("stop")
+
+    async def _attempt(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            logger.warning("The database is away; the worker tries again.")
+
+
+async def _wait(hint: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await hint.wait()

@@ -1,0 +1,198 @@
+"""Every statement about runs. Moving a status is one guarded update: whoever matched the row won."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.functions import Function
+
+from penstock.db.actor import Actor, IdentityId
+from penstock.db.owned import find_owned, owned_by
+from penstock.db.schema import now_ms
+from penstock.db.schema import run as run_table
+from penstock.kit.clock import Millis
+from penstock.runs.events import EndStatus
+from penstock.runs.model import LIVE, PRODUCER, Run, RunLive, RunNotFound
+from penstock.streams import store as streams
+
+
+def insert(
+    connection: sa.Connection,
+    *,
+    run_id: str,
+    kind: str,
+    owner: IdentityId,
+    chat_id: str,
+    message_id: str,
+    model: str,
+    settings: Mapping[str, Any],
+    now: Millis,
+) -> Run:
+    """Queue a run and open its stream. Raises RunLive when the chat has one already: the database's index decides."""
+    run = Run(
+        id=run_id,
+        kind=kind,
+        owner_id=owner,
+        chat_id=chat_id,
+        message_id=message_id,
+        status="queued",
+        model=model,
+        settings=settings,
+        epoch=0,
+        stop_requested=False,
+    )
+    try:
+        connection.execute(
+            sa.insert(run_table).values(
+                id=run_id,
+                kind=kind,
+                owner_id=owner,
+                chat_id=chat_id,
+                message_id=message_id,
+                status="queued",
+                model=model,
+                settings=dict(settings),
+                created_at=now,
+            )
+        )
+    except sa.exc.IntegrityError as error:
+        if "uq_run_live_chat" in str(error.orig) or "run.chat_id" in str(error.orig):
+            raise RunLive from error
+        raise
+    streams.create(connection, run.stream_path, owner, now)
+    return run
+
+
+def get(connection: sa.Connection, actor: Actor, run_id: str) -> Run:
+    """Return the actor's run. Raises RunNotFound, also for a stranger's."""
+    row = find_owned(connection, actor, run_table, run_id)
+    if row is None:
+        raise RunNotFound
+    return _run(row)
+
+
+def live_of_chats(connection: sa.Connection, actor: Actor, chat_ids: Sequence[str]) -> dict[str, str]:
+    """Return the ids of the runs that are not over, by chat."""
+    rows = connection.execute(
+        sa.select(run_table.c.chat_id, run_table.c.id).where(
+            run_table.c.chat_id.in_(chat_ids), run_table.c.status.in_(LIVE), owned_by(actor, run_table)
+        )
+    )
+    return {chat_id: run_id for chat_id, run_id in rows}
+
+
+def paths_of_chat(connection: sa.Connection, actor: Actor, chat_id: str) -> list[str]:
+    """Return the stream paths of all runs of a chat."""
+    rows = connection.execute(
+        sa.select(run_table).where(run_table.c.chat_id == chat_id, owned_by(actor, run_table))
+    ).mappings()
+    return [_run(row).stream_path for row in rows]
+
+
+def _lease_end(seconds: float) -> sa.ColumnElement[int]:
+    clock: Function[int] = now_ms()
+    return clock + int(seconds * 1000)
+
+
+def claim(connection: sa.Connection, worker: str, limit: int, lease_seconds: float) -> list[Run]:
+    """Take queued runs and runs whose lease has ended, under a new epoch; their older workers are fenced with it."""
+    due = (
+        sa.select(run_table.c.id)
+        .where(
+            sa.or_(
+                run_table.c.status == "queued",
+                sa.and_(run_table.c.status == "running", run_table.c.lease_until < now_ms()),
+            )
+        )
+        .order_by(run_table.c.created_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(
+        sa.update(run_table)
+        .where(run_table.c.id.in_(due))
+        .values(
+            status="running",
+            worker=worker,
+            epoch=run_table.c.epoch + 1,
+            lease_until=_lease_end(lease_seconds),
+            started_at=sa.func.coalesce(run_table.c.started_at, now_ms()),
+        )
+        .returning(*run_table.c)
+    ).mappings()
+    runs = [_run(row) for row in rows]
+    for run in runs:
+        stream_id = streams.find(connection, Actor(run.owner_id), run.stream_path)
+        streams.fence(connection, stream_id, PRODUCER, run.epoch)
+    return runs
+
+
+def renew(
+    connection: sa.Connection, worker: str, held: Sequence[tuple[str, int]], lease_seconds: float
+) -> dict[tuple[str, int], bool]:
+    """Renew the leases of the runs (id and epoch) that have a live task here.
+
+    Returns those still held, each with whether its stop was asked for. What is missing is lost.
+    """
+    if not held:
+        return {}
+    rows = connection.execute(
+        sa.update(run_table)
+        .where(
+            run_table.c.worker == worker,
+            run_table.c.status == "running",
+            sa.or_(*(sa.and_(run_table.c.id == run_id, run_table.c.epoch == epoch) for run_id, epoch in held)),
+        )
+        .values(lease_until=_lease_end(lease_seconds))
+        .returning(run_table.c.id, run_table.c.epoch, run_table.c.stop_requested)
+    )
+    return {(run_id, epoch): bool(stop) for run_id, epoch, stop in rows}
+
+
+def request_stop(connection: sa.Connection, actor: Actor, run_id: str) -> Run:
+    """Ask for a live run to be stopped; a run that is over is left as it is. Returns the run. Raises RunNotFound."""
+    run = get(connection, actor, run_id)
+    connection.execute(
+        sa.update(run_table).where(run_table.c.id == run_id, run_table.c.status.in_(LIVE)).values(stop_requested=True)
+    )
+    return run
+
+
+def end(connection: sa.Connection, run: Run, status: EndStatus) -> bool:
+    """End a run that this epoch still holds. Returns whether it did."""
+    ended = connection.execute(
+        sa.update(run_table).where(*_held(run)).values(status=status, lease_until=None, worker=None, ended_at=now_ms())
+    )
+    return ended.rowcount == 1
+
+
+def hand_over(connection: sa.Connection, run: Run) -> bool:
+    """Give a run that this epoch still holds back to the queue. Returns whether it did."""
+    given = connection.execute(
+        sa.update(run_table).where(*_held(run)).values(status="queued", lease_until=None, worker=None)
+    )
+    return given.rowcount == 1
+
+
+def _held(run: Run) -> tuple[sa.ColumnElement[bool], ...]:
+    return (run_table.c.id == run.id, run_table.c.epoch == run.epoch, run_table.c.status == "running")
+
+
+def end_all_leases(connection: sa.Connection) -> None:
+    """Let every lease end now: for a process that knows that no other is alive."""
+    connection.execute(sa.update(run_table).where(run_table.c.status == "running").values(lease_until=0))
+
+
+def _run(row: sa.RowMapping) -> Run:
+    return Run(
+        id=row["id"],
+        kind=row["kind"],
+        owner_id=row["owner_id"],
+        chat_id=row["chat_id"],
+        message_id=row["message_id"],
+        status=row["status"],
+        model=row["model"],
+        settings=row["settings"],
+        epoch=row["epoch"],
+        stop_requested=bool(row["stop_requested"]),
+    )

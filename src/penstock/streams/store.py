@@ -1,0 +1,230 @@
+"""Every statement about streams. Functions of a connection: the caller owns the transaction."""
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from penstock.db.actor import Actor, IdentityId
+from penstock.db.owned import owned_by
+from penstock.db.schema import producer as producer_table
+from penstock.db.schema import stream as stream_table
+from penstock.db.schema import stream_batch
+from penstock.kit.clock import Millis
+from penstock.streams.model import (
+    Append,
+    AppendRefused,
+    Batch,
+    Head,
+    OffsetInvalid,
+    Page,
+    Position,
+    StreamClosed,
+    StreamNotFound,
+    is_duplicate,
+)
+
+JSON = "application/json"
+PAGE_ROWS = 512
+"""Rows a page reads at most."""
+PAGE_BYTES = 256 * 1024
+"""A page ends behind the batch that reaches this size."""
+
+
+def create(connection: sa.Connection, path: str, owner: IdentityId, now: Millis) -> int:
+    """Create an open JSON stream and return its id."""
+    made = connection.execute(
+        sa.insert(stream_table)
+        .values(path=path, owner_id=owner, content_type=JSON, created_at=now)
+        .returning(stream_table.c.id)
+    )
+    return made.scalar_one()
+
+
+def delete(connection: sa.Connection, paths: Iterable[str]) -> None:
+    """Delete streams with all they hold; a later append to them is refused."""
+    connection.execute(sa.delete(stream_table).where(stream_table.c.path.in_(list(paths))))
+
+
+def find(connection: sa.Connection, actor: Actor, path: str) -> int:
+    """Return the id of the actor's stream at the path. Raises StreamNotFound, also for a stranger's."""
+    found = connection.scalar(
+        sa.select(stream_table.c.id).where(stream_table.c.path == path, owned_by(actor, stream_table))
+    )
+    if found is None:
+        raise StreamNotFound
+    return found
+
+
+def fence(connection: sa.Connection, stream_id: int, producer_id: str, epoch: int) -> None:
+    """Let the producer begin a new epoch: from now on appends of lower epochs are refused."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(
+        insert(producer_table)
+        .values(stream_id=stream_id, producer_id=producer_id, epoch=epoch, sequence=-1)
+        .on_conflict_do_update(
+            index_elements=["stream_id", "producer_id"],
+            set_={"epoch": epoch, "sequence": -1},
+            where=producer_table.c.epoch < epoch,
+        )
+    )
+
+
+def append_all(connection: sa.Connection, appends: Sequence[Append]) -> list[Position | AppendRefused | StreamNotFound]:
+    """Add units to streams, each append accepted or refused by itself, and return the new tails or the refusals.
+
+    Several appends to one stream are taken in their order. A repeated append changes nothing and gives the present tail.
+    """
+    heads = _lock_heads(connection, appends)
+    outcomes: list[Position | AppendRefused | StreamNotFound] = []
+    accepted: list[tuple[Position, Append]] = []
+    for append in appends:
+        key = (append.stream_id, append.producer.id if append.producer else "")
+        head = heads.get(key)
+        if head is None:
+            outcomes.append(StreamNotFound())
+            continue
+        try:
+            if not is_duplicate(head, append.producer):
+                if head.closed:
+                    raise StreamClosed  # noqa: TRY301  # one path for every refusal
+                accepted.append((head.tail, append))
+                heads[key] = head = _advanced(head, append)
+            outcomes.append(head.tail)
+        except AppendRefused as refusal:
+            outcomes.append(refusal)
+    if accepted:
+        _insert_batches(connection, accepted)
+        _move_heads(connection, accepted)
+    return outcomes
+
+
+def _advanced(head: Head, append: Append) -> Head:
+    return Head(
+        stream_id=head.stream_id,
+        tail=Position(head.tail + append.units),
+        closed=append.close,
+        epoch=append.producer.epoch if append.producer else None,
+        sequence=append.producer.sequence if append.producer else -1,
+    )
+
+
+def _lock_heads(connection: sa.Connection, appends: Sequence[Append]) -> dict[tuple[int, str], Head]:
+    """Read where the streams stand, and keep other processes from moving them until the transaction ends."""
+    ids = sorted({append.stream_id for append in appends})
+    names = {append.producer.id if append.producer else "" for append in appends}
+    columns = stream_table.c
+    # Locked in the order of ids, so that two processes cannot wait for each other. SQLite has one writer anyway.
+    rows = connection.execute(
+        sa.select(columns.id, columns.tail, columns.closed)
+        .where(columns.id.in_(ids))
+        .order_by(columns.id)
+        .with_for_update()
+    ).all()
+    known = {
+        (stream_id, name): (epoch, sequence)
+        for stream_id, name, epoch, sequence in connection.execute(
+            sa.select(producer_table).where(producer_table.c.stream_id.in_(ids))
+        )
+    }
+    heads: dict[tuple[int, str], Head] = {}
+    for stream_id, tail, closed in rows:
+        for name in names:
+            epoch, sequence = known.get((stream_id, name), (None, -1))
+            heads[stream_id, name] = Head(
+                stream_id=stream_id, tail=Position(tail), closed=closed, epoch=epoch, sequence=sequence
+            )
+    return heads
+
+
+def _insert_batches(connection: sa.Connection, accepted: Sequence[tuple[Position, Append]]) -> None:
+    rows = [
+        {"stream_id": append.stream_id, "position": position, "units": append.units, "data": append.data}
+        for position, append in accepted
+        if append.units
+    ]
+    if rows:
+        connection.execute(sa.insert(stream_batch), rows)
+
+
+_MOVE_TAIL = (
+    sa.update(stream_table)
+    .where(stream_table.c.id == sa.bindparam("moved_id"))
+    .values(tail=sa.bindparam("new_tail"), closed=sa.bindparam("now_closed"))
+)
+_MOVE_PRODUCER = (
+    sa.update(producer_table)
+    .where(producer_table.c.stream_id == sa.bindparam("moved_id"), producer_table.c.producer_id == sa.bindparam("name"))
+    .values(epoch=sa.bindparam("new_epoch"), sequence=sa.bindparam("new_sequence"))
+)
+
+
+def _move_heads(connection: sa.Connection, accepted: Sequence[tuple[Position, Append]]) -> None:
+    connection.execute(
+        _MOVE_TAIL,
+        [
+            {"moved_id": append.stream_id, "new_tail": position + append.units, "now_closed": append.close}
+            for position, append in accepted
+        ],
+    )
+    producers = [
+        {
+            "moved_id": append.stream_id,
+            "name": append.producer.id,
+            "new_epoch": append.producer.epoch,
+            "new_sequence": append.producer.sequence,
+        }
+        for _, append in accepted
+        if append.producer
+    ]
+    if producers:
+        connection.execute(_MOVE_PRODUCER, producers)
+
+
+def read(connection: sa.Connection, stream_id: int, start: Position | None) -> Page:
+    """Read a page from a position on; None stands for the tail.
+
+    Raises StreamNotFound, and OffsetInvalid for a position behind the tail.
+    """
+    head = connection.execute(
+        sa.select(stream_table.c.tail, stream_table.c.closed).where(stream_table.c.id == stream_id)
+    ).one_or_none()
+    if head is None:
+        raise StreamNotFound
+    tail, closed = Position(head.tail), bool(head.closed)
+    if start is None:
+        start = tail
+    if start > tail:
+        raise OffsetInvalid
+    batches = _read_batches(connection, stream_id, start) if start < tail else []
+    return Page(start=start, batches=batches, tail=tail, closed=closed)
+
+
+_CONTAINING = stream_batch.alias("containing")
+_READ_BATCHES = (
+    sa.select(stream_batch.c.position, stream_batch.c.units, stream_batch.c.data)
+    .where(
+        stream_batch.c.stream_id == sa.bindparam("stream_id"),
+        # The position may lie inside a batch: begin with the batch that contains it.
+        stream_batch.c.position
+        >= sa.select(sa.func.coalesce(sa.func.max(_CONTAINING.c.position), 0))
+        .where(_CONTAINING.c.stream_id == sa.bindparam("stream_id"), _CONTAINING.c.position <= sa.bindparam("start"))
+        .scalar_subquery(),
+    )
+    .order_by(stream_batch.c.position)
+    .limit(PAGE_ROWS)
+)
+
+
+def _read_batches(connection: sa.Connection, stream_id: int, start: Position) -> list[Batch]:
+    rows = connection.execute(_READ_BATCHES, {"stream_id": stream_id, "start": start})
+    batches: list[Batch] = []
+    size = 0
+    for position, units, data in rows:
+        batch = Batch(position=Position(position), units=units, data=data).after(start)
+        batches.append(batch)
+        size += len(batch.data)
+        if size >= PAGE_BYTES:
+            break
+    rows.close()
+    return batches

@@ -1,0 +1,141 @@
+"""Wake-ups: "something happened to this topic". A hint, never data: losing one only costs the time until the next look.
+
+Wake            waiters of this process
+└── PostgresWake   also tells the other processes, by NOTIFY
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import asyncpg
+
+from penstock.kit.ids import new_id
+from penstock.kit.tasks import TaskOwner
+
+logger = logging.getLogger(__name__)
+
+
+class Wake:
+    """Wakes the waiters of this process."""
+
+    def __init__(self) -> None:
+        """Start with nobody waiting."""
+        self._waiters: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    @contextlib.contextmanager
+    def waiting(self, *topics: str) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever one of the topics is published. Clear it before looking, then wait.
+
+        Each waiter has an event of its own: a condition shared by many can be left locked by one that is cancelled.
+        """
+        event = asyncio.Event()
+        for topic in topics:
+            self._waiters[topic].add(event)
+        try:
+            yield event
+        finally:
+            for topic in topics:
+                waiters = self._waiters[topic]
+                waiters.discard(event)
+                if not waiters:
+                    del self._waiters[topic]
+
+    def publish(self, topics: Iterable[str]) -> None:
+        """Wake whoever waits for one of the topics."""
+        for topic in topics:
+            for event in self._waiters.get(topic, ()):
+                event.set()
+
+    def wake_all(self) -> None:
+        """Wake everybody: hints may have been lost."""
+        self.publish(list(self._waiters))
+
+    async def start(self) -> None:
+        """Begin to hear other processes."""
+
+    async def close(self) -> None:
+        """Stop hearing other processes."""
+
+
+CHANNEL = "penstock_wake"
+_PAYLOAD_BYTES = 7900
+"""Postgres refuses payloads from 8,000 bytes on."""
+_RECONNECT_SECONDS = 1.0
+
+
+class PostgresWake(Wake):
+    """Wakes the waiters of all processes over one database: one connection of its own, one grouped NOTIFY at a time."""
+
+    def __init__(self, url: str) -> None:
+        """Take the address of the database. A pooler in transaction mode does not pass NOTIFY on: go past it."""
+        super().__init__()
+        self._url = url
+        self._tasks = TaskOwner()
+        self._origin = new_id()
+        self._outgoing: set[str] = set()
+        self._has_outgoing = asyncio.Event()
+
+    def publish(self, topics: Iterable[str]) -> None:
+        """Wake our own waiters at once and tell the other processes."""
+        topics = list(topics)
+        super().publish(topics)
+        self._outgoing.update(topics)
+        self._has_outgoing.set()
+
+    async def start(self) -> None:
+        """Connect, and keep connected for as long as the process lives."""
+        self._tasks.spawn(self._keep_connected(), "postgres-wake")
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._tasks.cancel_all()
+
+    async def _keep_connected(self) -> None:
+        while True:
+            try:
+                connection = await asyncpg.connect(self._url)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(_RECONNECT_SECONDS)
+                continue
+            try:
+                await connection.add_listener(CHANNEL, self._heard)
+                super().wake_all()
+                await self._send_for_ever(connection)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                logger.warning("The wake-up connection to Postgres was lost; connecting again.")
+                await asyncio.sleep(_RECONNECT_SECONDS)
+            finally:
+                connection.terminate()
+
+    def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        origin, *topics = str(payload).split(" ")
+        if origin != self._origin:
+            super().publish(topics)
+
+    async def _send_for_ever(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        while True:
+            # A quiet connection that was cut is found out by asking now and then.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await self._has_outgoing.wait()
+            self._has_outgoing.clear()
+            topics, self._outgoing = self._outgoing, set()
+            if not topics:
+                await connection.execute("SELECT 1")
+            for payload in _payloads(self._origin, topics):
+                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+
+
+def _payloads(origin: str, topics: Iterable[str]) -> Iterator[str]:
+    """Pack the topics into as few payloads as the limit allows."""
+    payload = origin
+    for topic in topics:
+        if len(payload) + 1 + len(topic) > _PAYLOAD_BYTES:
+            yield payload
+            payload = origin
+        payload += f" {topic}"
+    if payload != origin:
+        yield payload

@@ -1,0 +1,112 @@
+"""Group commit: the appends of all runs of a process go down together, and only then are they acknowledged and seen."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from penstock.db.actor import SYSTEM
+from penstock.db.database import Database, is_outage
+from penstock.kit.tasks import TaskOwner
+from penstock.streams import store
+from penstock.streams.model import Append, Position
+from penstock.streams.wake import Wake
+
+logger = logging.getLogger(__name__)
+
+LINGER_SECONDS = 0.015
+"""How long appends gather after a commit. 15 ms cost a sixth of committing each by itself (research: 40 against 6 µs)."""
+FLUSH_BYTES = 4096
+"""An append of this size does not wait for company."""
+_RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
+
+
+def topic_of(stream_id: int) -> str:
+    """Return the wake-up topic of a stream."""
+    return f"stream:{stream_id}"
+
+
+class Writer:
+    """Commits the appends of this process, a group at a time."""
+
+    def __init__(self, database: Database, wake: Wake) -> None:
+        """Take the database to append to and the wake-ups to give after each commit."""
+        self._database = database
+        self._wake = wake
+        self._tasks = TaskOwner()
+        self._pending: list[tuple[Append, asyncio.Future[Position]]] = []
+        self._has_pending = asyncio.Event()
+        self._is_urgent = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to commit."""
+        self._tasks.spawn(self._commit_for_ever(), "stream-writer")
+
+    async def close(self) -> None:
+        """Stop. Appends that are still waiting are cancelled: they were never acknowledged."""
+        await self._tasks.cancel_all()
+        for _, acknowledged in self._pending:
+            acknowledged.cancel()
+
+    async def append(self, append: Append) -> Position:
+        """Append and return the stream's new tail, once it is committed.
+
+        Raises StreamNotFound or an AppendRefused. While the database is away this waits: the same append is tried again.
+        """
+        acknowledged: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        self._pending.append((append, acknowledged))
+        self._has_pending.set()
+        if append.close or len(append.data) >= FLUSH_BYTES:
+            self._is_urgent.set()
+        return await acknowledged
+
+    async def _commit_for_ever(self) -> None:
+        clock = asyncio.get_running_loop().time
+        committed_at = 0.0
+        while True:
+            await self._has_pending.wait()
+            # A lone first delta goes down at once; after a commit the next ones gather for a while.
+            await self._linger(committed_at + LINGER_SECONDS - clock())
+            self._has_pending.clear()
+            self._is_urgent.clear()
+            group, self._pending = self._pending, []
+            await self._commit(group)
+            committed_at = clock()
+
+    async def _linger(self, seconds: float) -> None:
+        if seconds > 0 and not self._is_urgent.is_set():
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._is_urgent.wait()
+            except TimeoutError:
+                pass
+
+    async def _commit(self, group: Sequence[tuple[Append, "asyncio.Future[Position]"]]) -> None:
+        appends = [append for append, _ in group]
+        attempt = 0
+        while True:
+            try:
+                outcomes = await self._database.write(SYSTEM, partial(store.append_all, appends=appends))
+                break
+            except Exception as error:  # noqa: BLE001  # handed to whoever appended, or tried again
+                if not is_outage(error):
+                    _fail(group, error)
+                    return
+                # Tried again with the same producer sequences: what was committed unheard is found and not repeated.
+                logger.warning("The database does not take appends just now; trying again.")
+                await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
+                attempt += 1
+        self._wake.publish({topic_of(append.stream_id) for append in appends})
+        for (_, acknowledged), outcome in zip(group, outcomes, strict=True):
+            if acknowledged.done():
+                continue
+            if isinstance(outcome, Exception):
+                acknowledged.set_exception(outcome)
+            else:
+                acknowledged.set_result(outcome)
+
+
+def _fail(group: Sequence[tuple[Append, "asyncio.Future[Position]"]], error: Exception) -> None:
+    for _, acknowledged in group:
+        if not acknowledged.done():
+            acknowledged.set_exception(error)

@@ -1,0 +1,331 @@
+"""The OpenAI wire format without IO (C2): bytes to deltas at every split point, requests to bytes."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.errors import InvalidInput
+from penstock.providers.base import (
+    ChatRequest,
+    ChatTurn,
+    Delta,
+    ErrorKind,
+    Finish,
+    Provider,
+    ProviderError,
+    Reasoning,
+    Text,
+    Usage,
+)
+from penstock.providers.failures import failure
+from penstock.providers.openai import Decoder, OpenAIProvider, Quirks, encode_request
+from penstock.providers.transport import Transport
+
+LOST = failure(ErrorKind.TRUNCATED, "Acme")
+DONE = b"data: [DONE]\n\n"
+
+
+def event(document: object) -> bytes:
+    return b"data: " + json.dumps(document, ensure_ascii=False).encode() + b"\n\n"
+
+
+def choice(finish: str | None = None, **delta: object) -> bytes:
+    return event({"id": "x", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], "usage": None})
+
+
+def tokens(asked: int, answered: int) -> dict[str, int]:
+    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+
+
+def usage(asked: int, answered: int) -> bytes:
+    return event({"choices": [], "usage": tokens(asked, answered)})
+
+
+def decode(*chunks: bytes, cause: ProviderError | None = None) -> tuple[list[Delta], ErrorKind | None]:
+    decoder = Decoder("Acme")
+    deltas = [delta for chunk in chunks for delta in decoder.feed(chunk)]
+    deltas += decoder.end(cause)
+    assert decoder.done
+    assert (decoder.error is None) == (bool(deltas) and isinstance(deltas[-1], Finish))
+    return deltas, decoder.error.kind if decoder.error else None
+
+
+HELLO = [Text("Hel"), Text("lo")]
+COUNT = Usage(input_tokens=3, output_tokens=2)
+
+STREAMS: dict[str, tuple[bytes, list[Delta], ErrorKind | None]] = {
+    "openai": (
+        choice(role="assistant", content="", refusal=None)
+        + choice(content="Hel")
+        + choice(content="lo")
+        + choice("stop")
+        + usage(3, 2)
+        + DONE,
+        [*HELLO, COUNT, Finish("stop")],
+        None,
+    ),
+    "usage in every chunk": (
+        b"".join(
+            event({"choices": [{"delta": {"content": text}}], "usage": tokens(3, count)})
+            for count, text in ((1, "Hel"), (2, "lo"))
+        )
+        + choice("stop")
+        + DONE,
+        [Text("Hel"), Usage(input_tokens=3, output_tokens=1), Text("lo"), COUNT, Finish("stop")],
+        None,
+    ),
+    "no usage": (choice(content="Hel") + choice("length", content="lo") + DONE, [*HELLO, Finish("length")], None),
+    "usage with nulls": (
+        event({"choices": [], "usage": {"prompt_tokens": None}}) + choice("stop") + DONE,
+        [Usage(input_tokens=0, output_tokens=0), Finish("stop")],
+        None,
+    ),
+    "finish without DONE": (choice(content="Hel") + choice("stop", content="lo"), [*HELLO, Finish("stop")], None),
+    "DONE without finish": (choice(content="Hel") + choice(content="lo") + DONE, [*HELLO, Finish("other")], None),
+    "DONE with trailing spaces": (
+        choice("stop", content="Hel") + b"data: [DONE] \r\n\r\n",
+        [HELLO[0], Finish("stop")],
+        None,
+    ),
+    "neither finish nor DONE": (choice(content="Hel") + choice(content="lo"), HELLO, ErrorKind.TRUNCATED),
+    "nothing at all": (b"", [], ErrorKind.TRUNCATED),
+    "empty finish reasons": (
+        choice("", content="Hel") + choice("", content="lo") + choice("stop") + DONE,
+        [*HELLO, Finish("stop")],
+        None,
+    ),
+    "reasoning_content": (
+        choice(reasoning_content="hm", content=None) + choice("stop", content="Hel") + DONE,
+        [Reasoning("hm"), Text("Hel"), Finish("stop")],
+        None,
+    ),
+    "reasoning": (choice(reasoning="hm") + choice("stop") + DONE, [Reasoning("hm"), Finish("stop")], None),
+    "both names of reasoning": (
+        choice(reasoning="hm", reasoning_content="hm") + choice("stop") + DONE,
+        [Reasoning("hm"), Finish("stop")],
+        None,
+    ),
+    "a refusal is text": (choice("stop", refusal="No.", content=None) + DONE, [Text("No."), Finish("stop")], None),
+    "azure's filter chunk": (
+        event({"choices": [], "prompt_filter_results": [{}]}) + choice("stop", content="Hel") + DONE,
+        [HELLO[0], Finish("stop")],
+        None,
+    ),
+    "nulls everywhere": (
+        event({"choices": None, "usage": None, "error": None})
+        + event({"choices": [{"delta": None, "finish_reason": None, "index": None}]})
+        + choice("stop")
+        + DONE,
+        [Finish("stop")],
+        None,
+    ),
+    "unknown fields": (
+        event(
+            {"choices": [{"delta": {"content": "Hel", "tool_calls": [{}], "x": 1}, "finish_reason": "stop"}], "y": []}
+        ),
+        [HELLO[0], Finish("stop")],
+        None,
+    ),
+    "alternatives are ignored": (
+        event({"choices": [{"index": 1, "delta": {"content": "other"}}, {"index": 0, "delta": {"content": "Hel"}}]})
+        + choice("stop")
+        + DONE,
+        [HELLO[0], Finish("stop")],
+        None,
+    ),
+    "comments and pings": (
+        b": PROCESSING\n\n" + choice(content="Hel") + b": ping\n\nevent: ping\n\n" + choice("stop") + DONE,
+        [HELLO[0], Finish("stop")],
+        None,
+    ),
+    "empty data": (
+        b"data:\n\n" + choice("stop", content="Hel") + b"data: \n\n" + DONE,
+        [HELLO[0], Finish("stop")],
+        None,
+    ),
+    "more after DONE": (choice("stop") + DONE + choice(content="late") + b"data: {\n\n", [Finish("stop")], None),
+    "missing last blank line": (choice("stop", content="Hel") + b"data: [DONE]", [HELLO[0], Finish("stop")], None),
+    "half an event after the finish": (
+        choice("stop", content="Hel") + usage(3, 2)[:30],
+        [HELLO[0], Finish("stop")],
+        None,
+    ),
+    "half an event": (choice(content="Hel") + choice(content="lo")[:-9], [HELLO[0]], ErrorKind.TRUNCATED),
+    "malformed line": (choice(content="Hel") + b"data: {oops}\n\n" + choice("stop"), [HELLO[0]], ErrorKind.PROTOCOL),
+    "not an object": (choice(content="Hel") + b"data: [1]\n\n", [HELLO[0]], ErrorKind.PROTOCOL),
+    "wrong types": (choice(content="Hel") + event({"choices": "x"}), [HELLO[0]], ErrorKind.PROTOCOL),
+    "not UTF-8": (
+        choice(content="Hel") + b'data: {"choices":[{"delta":{"content":"\xff"}}]}\n\n',
+        [HELLO[0]],
+        ErrorKind.PROTOCOL,
+    ),
+    "error object": (
+        choice(content="Hel") + event({"error": {"message": "m", "type": "server_error"}}) + choice(content="lo"),
+        [HELLO[0]],
+        ErrorKind.FAILED,
+    ),
+    "error text": (choice(content="Hel") + event({"error": "m"}), [HELLO[0]], ErrorKind.FAILED),
+    "error with a status": (event({"error": {"code": 429, "message": "m"}}), [], ErrorKind.RATE_LIMIT),
+    "openrouter's error": (
+        event({"error": {"code": 502}, "choices": [{"delta": {"content": "Hel"}, "finish_reason": "error"}]}),
+        [HELLO[0]],
+        ErrorKind.SERVER,
+    ),
+    "finish reason error": (choice(content="Hel") + choice("error") + DONE, [HELLO[0]], ErrorKind.FAILED),
+    "multi-byte characters": (choice("stop", content="né→漢🙂") + DONE, [Text("né→漢🙂"), Finish("stop")], None),
+}
+
+cases = pytest.mark.parametrize(("stream", "deltas", "error"), STREAMS.values(), ids=STREAMS.keys())
+
+
+@cases
+def test_c2_a_stream_becomes_deltas(stream: bytes, deltas: list[Delta], error: ErrorKind | None) -> None:
+    assert decode(stream) == (deltas, error)
+
+
+@cases
+def test_c2_every_split_point_gives_the_same_deltas(
+    stream: bytes, deltas: list[Delta], error: ErrorKind | None
+) -> None:
+    for at in range(len(stream) + 1):
+        assert decode(stream[:at], stream[at:]) == (deltas, error), at
+
+
+@cases
+def test_c2_crlf_framing_gives_the_same_deltas(stream: bytes, deltas: list[Delta], error: ErrorKind | None) -> None:
+    assert decode(stream.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")) == (deltas, error)
+
+
+@given(name=st.sampled_from(sorted(STREAMS)), cuts=st.lists(st.integers(0, 900)))
+def test_c2_any_cuts_give_the_same_deltas(name: str, cuts: list[int]) -> None:
+    stream, deltas, error = STREAMS[name]
+    places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    chunks = (stream[start:stop] for start, stop in zip(places, places[1:], strict=False))
+    assert decode(*chunks) == (deltas, error)
+
+
+@given(st.binary())
+def test_no_bytes_make_the_decoder_raise(noise: bytes) -> None:
+    decode(noise)
+    decode(b"data: " + noise + b"\n\n")
+
+
+@pytest.mark.parametrize(
+    ("reason", "ours"),
+    [
+        ("stop", "stop"),
+        ("length", "length"),
+        ("content_filter", "content-filter"),
+        ("tool_calls", "tool-calls"),
+        ("function_call", "tool-calls"),
+        ("model_length", "length"),
+        ("eos", "stop"),
+        ("something_new", "other"),
+    ],
+)
+def test_c2_finish_reasons_are_mapped(reason: str, ours: str) -> None:
+    deltas, error = decode(choice(reason) + DONE)
+    assert [delta.reason for delta in deltas if isinstance(delta, Finish)] == [ours]
+    assert error is None
+
+
+def test_deltas_that_arrive_together_are_one_batch() -> None:
+    assert Decoder("Acme").feed(choice(content="Hel") + choice(content="lo")) == HELLO
+
+
+def test_a_lost_connection_after_the_finish_is_an_end() -> None:
+    assert decode(choice("stop", content="Hel"), cause=LOST) == ([HELLO[0], Finish("stop")], None)
+
+
+def test_a_lost_connection_before_the_finish_is_its_cause() -> None:
+    idle = failure(ErrorKind.TIMEOUT_IDLE, "Acme")
+    assert decode(choice(content="Hel"), cause=idle) == ([HELLO[0]], ErrorKind.TIMEOUT_IDLE)
+
+
+def test_the_finish_is_known_before_it_is_given() -> None:
+    decoder = Decoder("Acme")
+    assert decoder.feed(choice("stop", content="Hel")) == [HELLO[0]]
+    assert decoder.finish == "stop"
+    assert not decoder.done
+
+
+def test_the_words_of_the_provider_are_not_in_the_error() -> None:
+    decoder = Decoder("Acme")
+    decoder.feed(event({"error": {"message": "secret detail", "type": "secret_type", "code": "secret_code"}}))
+    assert decoder.error is not None
+    assert "secret" not in str(decoder.error)
+
+
+def sent(request: ChatRequest, quirks: Quirks | None = None) -> dict[str, Any]:
+    return json.loads(encode_request(request, quirks or Quirks()))
+
+
+TURNS = (ChatTurn(role="system", text="s"), ChatTurn(role="user", text="né"), ChatTurn(role="assistant", text="a"))
+
+
+def test_a_request_says_only_what_was_set() -> None:
+    assert sent(ChatRequest(model="m", turns=TURNS)) == {
+        "model": "m",
+        "messages": [
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": "né"},
+            {"role": "assistant", "content": "a"},
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_quirks_change_what_is_sent() -> None:
+    quirks = Quirks(stream_options=False, max_tokens_field="max_completion_tokens", system_role="developer")
+    body = sent(ChatRequest(model="m", turns=TURNS[:1], temperature=0, max_tokens=7), quirks)
+    assert body == {
+        "model": "m",
+        "messages": [{"role": "developer", "content": "s"}],
+        "stream": True,
+        "temperature": 0,
+        "max_completion_tokens": 7,
+    }
+
+
+def provider(base_url: str = "http://127.0.0.1:1/v1", api_key: str | None = None) -> OpenAIProvider:
+    return OpenAIProvider(id="acme", name="Acme", base_url=base_url, api_key=api_key, transport=Transport())
+
+
+def test_it_is_a_provider() -> None:
+    whole: Provider = provider()
+    assert (whole.id, whole.name) == ("acme", "Acme")
+
+
+def test_a_key_is_not_in_the_repr() -> None:
+    assert "secret" not in repr(provider(api_key="sk-secret"))
+
+
+@pytest.mark.parametrize(
+    "url", ["", "127.0.0.1:80", "ftp://a/v1", "http://", "http://me:pass@host/v1", "http://a/v1?key=1", "http://a b/"]
+)
+def test_a_base_url_that_cannot_be_used_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        provider(url)
+    assert "pass" not in caught.value.message
+
+
+def test_a_slash_at_the_end_of_the_base_url_does_not_matter() -> None:
+    assert provider("http://a/v1/").base_url == "http://a/v1"
+
+
+@pytest.mark.parametrize("key", ["sk-a\r\nX-Evil: 1", "sk-\0", "sk-ключ"])
+def test_a_key_that_could_break_out_of_its_header_is_refused(key: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        provider(api_key=key)
+    assert key not in caught.value.message
+
+
+async def test_a_prefix_is_refused_without_asking() -> None:
+    with pytest.raises(ProviderError) as caught:
+        async with provider().stream(ChatRequest(model="m", turns=TURNS, prefix="Once")):
+            pass
+    assert caught.value.kind is ErrorKind.BAD_REQUEST

@@ -1,0 +1,11 @@
+import { QueryClient } from '@tanstack/react-query'
+import { ProblemError } from '@/api/errors'
+
+function isWorthRetrying(failures: number, error: Error): boolean {
+  const refused = error instanceof ProblemError && error.status < 500
+  return !refused && failures < 2
+}
+
+export function createQueryClient(): QueryClient {
+  return new QueryClient({ defaultOptions: { queries: { retry: isWorthRetrying } } })
+}

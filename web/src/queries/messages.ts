@@ -1,0 +1,42 @@
+/** What the server stores, in the shape that the AI SDK keeps. */
+import type { Message as Stored } from '@/api/client'
+import type { Message, Metadata } from '@/streams/message'
+
+export function toMessage({ id, role, parts, ...stored }: Stored): Message {
+  // The server folds the same events with the same rules (MS1), so its parts are the SDK's parts.
+  return { id, role, parts: parts as unknown as Message['parts'], metadata: toMetadata(stored) }
+}
+
+function toMetadata({ status, finishReason, error, runId, model }: Omit<Stored, 'id' | 'role' | 'parts'>): Metadata {
+  return {
+    status,
+    ...(finishReason !== null && { finishReason }),
+    ...(error !== null && { error }),
+    ...(runId !== null && { runId }),
+    ...(model !== null && { model }),
+  }
+}
+
+export function textOf({ parts }: Message): string {
+  return parts.map((part) => (part.type === 'text' ? part.text : '')).join('')
+}
+
+/**
+ * A replay begins with an empty message. Until it has caught up with what was on the screen, that stays there.
+ */
+export function hold(messages: Message[], held: Message | undefined): Message[] {
+  if (!held) return messages
+  return messages.map((message) =>
+    message.id === held.id && textOf(message).length < textOf(held).length
+      ? { ...message, parts: held.parts }
+      : message,
+  )
+}
+
+/** The newest page as stored, between the older pages already loaded and a message that could not be sent. */
+export function merge(shown: Message[], stored: Message[], failedId: string | undefined): Message[] {
+  const overlap = shown.findIndex(({ id }) => id === stored[0]?.id)
+  const older = overlap > 0 ? shown.slice(0, overlap) : []
+  const failed = shown.filter(({ id }) => id === failedId && !stored.some((message) => message.id === id))
+  return [...older, ...stored, ...failed]
+}

@@ -1,0 +1,14 @@
+import { Suspense, lazy } from 'react'
+
+const Markdown = lazy(() => import('./markdown'))
+
+/** Markdown, as plain text until its renderer is there. */
+export function Prose({ text }: { text: string }) {
+  return (
+    <div className="prose" data-testid="message-text">
+      <Suspense fallback={<p className="whitespace-pre-wrap">{text}</p>}>
+        <Markdown text={text} />
+      </Suspense>
+    </div>
+  )
+}
