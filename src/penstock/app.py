@@ -1,7 +1,7 @@
 """The wiring diagram of a serving process: every object is built here from the settings, once. No logic."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def build_app(settings: Settings, *, with_worker: bool) -> App:
     services = build_services(settings, engine)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_api: FastAPI) -> AsyncGenerator[None]:
         async with engine.running(with_worker=with_worker):
             yield
 

@@ -17,8 +17,8 @@ class SettingsInvalid(InvalidInput):
 
 
 TakeOver = Literal["auto", "restart", "interrupt"]
-"""What becomes of an answer whose worker died: `auto` goes on from its text where the model can and begins again where it
-cannot, `restart` always begins again, `interrupt` ends it and leaves Continue to the person."""
+"""What becomes of an answer whose worker died: `auto` goes on from its text where the model can and begins again where
+it cannot, `restart` always begins again, `interrupt` ends it and leaves Continue to the person."""
 
 
 def _text(value: str) -> str:
@@ -50,7 +50,7 @@ def _seconds(value: str) -> float:
         seconds = float(value)
     except ValueError:
         seconds = -1
-    if not 0 < seconds <= 86400:  # noqa: SIM300  # reads as a range; also refuses NaN
+    if not 0 < seconds <= 86400:  # also refuses NaN
         raise ValueError("must be a number of seconds above 0 and at most 86400, for example 20 or 0.5")
     return seconds
 
@@ -88,7 +88,7 @@ def _take_over(value: str) -> str:
     return value
 
 
-def _setting(name: str, default: str, read: Callable[[str], Any], about: str) -> Any:  # noqa: ANN401  # as dataclasses.field
+def _setting(name: str, default: str, read: Callable[[str], Any], about: str) -> Any:
     """A field that is read from the environment variable `name`; `about` is its line in `penstock serve --help`."""
     return field(default=read(default), metadata={"name": name, "read": read, "about": about})
 

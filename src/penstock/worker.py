@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from penstock.actor import SYSTEM
 from penstock.chats.answer import Answer
-from penstock.db.actor import SYSTEM
 from penstock.db.database import Database, open_database
 from penstock.kit.clock import wall_clock
 from penstock.kit.tasks import TaskOwner
@@ -38,7 +38,7 @@ class Engine:
     """Whether no other process shares the database (the embedded shape)."""
 
     @contextlib.asynccontextmanager
-    async def running(self, *, with_worker: bool) -> AsyncIterator[None]:
+    async def running(self, *, with_worker: bool) -> AsyncGenerator[None]:
         """Start everything, and end it in the opposite order: runs are handed over before the writer stops."""
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.database.close)

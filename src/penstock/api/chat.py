@@ -1,18 +1,18 @@
 """`POST /api/chat`: ask, in our words or in the AI SDK's; `GET /api/chat/{id}/stream`: take the answer up again."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from starlette.responses import StreamingResponse
 
+from penstock.actor import Actor
 from penstock.api.problems import CursorForeign
 from penstock.api.services import Asking, Services, Visitor
 from penstock.api.shapes import Answered, ResponseMode, shape_message
 from penstock.api.sse import UI_STREAM_HEADER, chat_frames, event_stream, parse_cursor
 from penstock.chats.service import Send
-from penstock.db.actor import Actor
 from penstock.runs.model import Run, RunNotFound
 from penstock.streams.model import START, Position
 
@@ -24,15 +24,15 @@ class ChatSettings(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
-    temperature: float | None = Field(None, ge=0, le=2)
-    max_tokens: int | None = Field(None, ge=1, le=1_000_000)
-    system_prompt: str | None = Field(None, max_length=20_000)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
+    system_prompt: str | None = Field(default=None, max_length=20_000)
 
 
 class SentMessage(BaseModel):
     """A message as clients of the AI SDK and of OpenAI send it; only the last one counts."""
 
-    id: str | None = Field(None, max_length=200)
+    id: str | None = Field(default=None, max_length=200)
     role: str
     parts: list[dict[str, Any]] | None = None
     content: str | None = None
@@ -50,30 +50,32 @@ class ChatBody(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
     message: str | None = None
-    chat_id: str | None = Field(None, description="The chat to go on with; a new one without it.")
-    model: str | None = Field(None, max_length=200, description="`provider/model`, see `/api/models`.")
+    chat_id: str | None = Field(default=None, description="The chat to go on with; a new one without it.")
+    model: str | None = Field(default=None, max_length=200, description="`provider/model`, see `/api/models`.")
     settings: ChatSettings = Field(default_factory=ChatSettings)
     response_mode: ResponseMode = "stream"
     client_message_id: str | None = Field(
-        None,
+        default=None,
         min_length=1,
         max_length=200,
         description="Your own id of the message: sending it again starts no second run.",
     )
     trigger: Trigger = "submit-message"
-    message_id: str | None = Field(None, description="The message to make anew or to continue.")
-    id: str | None = Field(None, min_length=1, max_length=200, description="An AI SDK client's own id of the chat.")
+    message_id: str | None = Field(default=None, description="The message to make anew or to continue.")
+    id: str | None = Field(
+        default=None, min_length=1, max_length=200, description="An AI SDK client's own id of the chat."
+    )
     messages: list[SentMessage] | None = Field(
-        None, description="An AI SDK client's history: only the last one counts."
+        default=None, description="An AI SDK client's history: only the last one counts."
     )
 
     @model_validator(mode="before")
     @classmethod
-    def other_words(cls, body: Any) -> Any:  # noqa: ANN401  # any JSON
+    def other_words(cls, body: Any) -> Any:
         """Take the names that the source documents use for the same things."""
         if not isinstance(body, dict):
             return body
-        body = dict(body)
+        body = dict(cast("dict[str, Any]", body))
         for ours, theirs in (("message", "content"), ("message", "userMessage"), ("chatId", "conversationId")):
             if body.get(ours) is None and theirs in body:
                 body[ours] = body[theirs]
@@ -101,7 +103,9 @@ class ChatBody(BaseModel):
         )
 
 
-_STREAM = {200: {"description": "Server-sent events: one event of the AI SDK UI message stream a frame."}}
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Server-sent events: one event of the AI SDK UI message stream a frame."}
+}
 
 
 def routes(services: Services) -> APIRouter:

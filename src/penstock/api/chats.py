@@ -26,7 +26,7 @@ PAGE = 50
 class NewChat(Shape):
     """A chat to begin."""
 
-    title: str | None = Field(None, max_length=200)
+    title: str | None = Field(default=None, max_length=200)
 
 
 class ChatChange(Shape):
@@ -39,7 +39,7 @@ class NewMessage(Shape):
     """A message to store."""
 
     message: str
-    client_message_id: str | None = Field(None, min_length=1, max_length=200)
+    client_message_id: str | None = Field(default=None, min_length=1, max_length=200)
 
 
 def routes(services: Services) -> APIRouter:

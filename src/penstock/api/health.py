@@ -5,10 +5,11 @@ from typing import Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter
+from sqlalchemy import exc as sa_exc
 
+from penstock.actor import SYSTEM
 from penstock.api.services import Services
 from penstock.api.shapes import Shape
-from penstock.db.actor import SYSTEM
 from penstock.errors import Unavailable
 
 _PATIENCE_SECONDS = 3
@@ -45,7 +46,7 @@ def routes(services: Services) -> APIRouter:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await services.database.read(SYSTEM, touch)
-        except (OSError, TimeoutError, sa.exc.SQLAlchemyError) as error:
+        except (OSError, TimeoutError, sa_exc.SQLAlchemyError) as error:
             raise NotReady from error
         return Health()
 

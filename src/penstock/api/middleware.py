@@ -1,5 +1,6 @@
-"""What happens around every request. Each wrapper adds one concern, as plain ASGI: the usual base class costs 2.5 times as much
-on a stream and holds on to readers that have left (research of 2026-11).
+"""What happens around every request. Each wrapper adds one concern.
+
+They are plain ASGI: the usual base class costs 2.5 times as much on a stream and holds on to readers that have left.
 """
 
 import re

@@ -6,9 +6,9 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import Request
 
+from penstock.actor import Actor, IdentityId
 from penstock.auth.visitor import VisitorCookies
 from penstock.chats.service import ChatService
-from penstock.db.actor import Actor, IdentityId
 from penstock.db.database import Database
 from penstock.providers.catalog import Catalog
 from penstock.runs.service import RunService

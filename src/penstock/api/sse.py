@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from starlette.responses import StreamingResponse
 
 from penstock.runs.events import decode, encode
-from penstock.runs.fold import merge_deltas
+from penstock.runs.join import Joiner
 from penstock.streams.follow import Follower
 from penstock.streams.model import OffsetInvalid, Page, Position, format_offset, parse_offset
 
@@ -59,7 +59,10 @@ def _frames_of(run_id: str, page: Page) -> Iterable[bytes]:
             position = Position(position + 1)
             yield _frame(run_id, position, message)
         return
-    for count, event in merge_deltas(decode(message) for message in messages):
+    joiner = Joiner()
+    for message in messages:
+        joiner.add(decode(message))
+    for count, event in joiner.take():
         position = Position(position + count)
         yield _frame(run_id, position, encode(event))
 

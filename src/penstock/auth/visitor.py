@@ -2,7 +2,7 @@
 
 from itsdangerous import BadSignature, Signer
 
-from penstock.db.actor import IdentityId
+from penstock.actor import IdentityId
 from penstock.kit.ids import is_id, new_id
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
+from penstock.actor import Actor
 from penstock.chats import store
 from penstock.chats.context import choose_turns
 from penstock.chats.model import Message
-from penstock.db.actor import Actor
 from penstock.db.database import Database
 from penstock.kit.clock import Clock
 from penstock.providers.base import ChatRequest

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from penstock.db.actor import IdentityId
+from penstock.actor import IdentityId
 from penstock.errors import Conflict, InvalidInput, NotFound
 from penstock.kit.clock import Millis
 

@@ -6,7 +6,9 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import exc as sa_exc
 
+from penstock.actor import Actor, IdentityId
 from penstock.chats import store
 from penstock.chats.model import (
     Chat,
@@ -22,7 +24,6 @@ from penstock.chats.model import (
     NothingToRegenerate,
 )
 from penstock.chats.title import title_of
-from penstock.db.actor import Actor, IdentityId
 from penstock.db.database import Database
 from penstock.kit.clock import Clock, Millis
 from penstock.kit.ids import is_id, new_id
@@ -56,7 +57,7 @@ class Send:
     """None: the chat's own, else the default."""
     default_model: str = ""
     """Filled in by the service."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class ChatService:
@@ -75,8 +76,8 @@ class ChatService:
     async def send(self, owner: IdentityId, send: Send) -> Run:
         """Store what was asked for and queue its run, all in one transaction, and return the run.
 
-        Raises an InvalidInput or NotFound for what cannot be used, RunLive while the chat is still answering; then nothing
-        is stored. A repeated send returns the first run.
+        Raises an InvalidInput or NotFound for what cannot be used and RunLive while the chat is still answering; then
+        nothing is stored. A repeated send returns the first run.
         """
         if send.trigger == "submit-message":
             self._check_text(send.text)
@@ -95,7 +96,7 @@ class ChatService:
     async def _write(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:
         try:
             return await self._database.write(actor, work)
-        except sa.exc.IntegrityError:
+        except sa_exc.IntegrityError:
             # Somebody was faster with the same client id, alias or chat: the second look finds what they stored.
             return await self._database.write(actor, work)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from penstock.actor import Actor, IdentityId
 from penstock.chats.model import (
     Chat,
     ChatNotFound,
@@ -15,7 +16,6 @@ from penstock.chats.model import (
     MessageStatus,
     Role,
 )
-from penstock.db.actor import Actor, IdentityId
 from penstock.db.owned import find_owned, owned_by
 from penstock.db.schema import chat as chat_table
 from penstock.db.schema import message as message_table
@@ -77,7 +77,7 @@ def list_chats(
     return [_chat(row, live) for row in rows]
 
 
-def update_chat(connection: sa.Connection, actor: Actor, chat_id: str, **values: Any) -> None:  # noqa: ANN401  # columns
+def update_chat(connection: sa.Connection, actor: Actor, chat_id: str, **values: Any) -> None:
     """Change columns of the actor's chat. Raises ChatNotFound."""
     changed = connection.execute(
         sa.update(chat_table).where(chat_table.c.id == chat_id, owned_by(actor, chat_table)).values(**values)
@@ -189,7 +189,7 @@ def list_path(connection: sa.Connection, actor: Actor, chat_id: str, last_id: st
     return [_message(row) for row in sorted(rows, key=lambda row: row["depth"])]
 
 
-def update_message(connection: sa.Connection, message_id: str, **values: Any) -> None:  # noqa: ANN401  # columns
+def update_message(connection: sa.Connection, message_id: str, **values: Any) -> None:
     """Change columns of a message that the caller has found as its owner's."""
     connection.execute(sa.update(message_table).where(message_table.c.id == message_id).values(**values))
 

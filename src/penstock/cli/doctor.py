@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import asyncpg
-import sqlalchemy as sa
+from sqlalchemy import exc as sa_exc
 
 from penstock.app import web_folder
 from penstock.db.migrate import is_current
@@ -75,7 +75,7 @@ async def _database(settings: Settings) -> Finding:
         return Finding("ok", f"Database: SQLite, {settings.sqlite_path} ({there}).")
     try:
         current = await is_current(settings.database_url)
-    except (OSError, asyncpg.PostgresError, sa.exc.SQLAlchemyError) as error:
+    except (OSError, asyncpg.PostgresError, sa_exc.SQLAlchemyError) as error:
         return Finding("WRONG", f"Postgres does not answer at PENSTOCK_DATABASE_URL ({type(error).__name__}).")
     if not current:
         return Finding("WRONG", "Postgres answers, but has not this version's schema. Run `penstock migrate`.")

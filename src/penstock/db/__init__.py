@@ -1,1 +1,1 @@
-"""The database: engines, transactions, schema, migrations. Stores hold the statements; nothing here knows the domain."""
+"""The database: engines, transactions, schema, migrations. Stores hold the statements; the domain is unknown here."""

@@ -1,4 +1,4 @@
-"""Transactions. A transaction is a plain function of a connection: it cannot await, so none stays open across a network wait.
+"""Transactions. Each is a plain function of a connection: it cannot await, so none stays open across a network wait.
 
     Database
     ├── SqliteDatabase     one writing connection in a thread of its own, readers beside it
@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy import exc as sa_exc
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from penstock.db.actor import Actor
+from penstock.actor import Actor
 from penstock.kit.tasks import TaskOwner
 
 T = TypeVar("T")
@@ -36,7 +38,8 @@ class Database(Protocol):
     async def write(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:
         """Run the function in a transaction that may change things, and return what it returns once committed.
 
-        An error of the function rolls everything back and is raised. Cancelling the caller does not cancel the transaction.
+        An error of the function rolls everything back and is raised. Cancelling the caller does not cancel the
+        transaction.
         """
         ...
 
@@ -53,8 +56,8 @@ class SqliteDatabase:
     """SQLite in WAL mode.
 
     One connection writes and also checkpoints: SQLite 3.7.0 to 3.51.2 can corrupt a WAL that several connections
-    reset (sqlite.org/wal.html, "The WAL-Reset Bug"). `synchronous=FULL` makes a commit survive a power cut too: a reader
-    is shown nothing that could be taken back.
+    reset (sqlite.org/wal.html, "The WAL-Reset Bug"). `synchronous=FULL` makes a commit survive a power cut too: a
+    reader is shown nothing that could be taken back.
     """
 
     dialect: Literal["sqlite", "postgresql"] = "sqlite"
@@ -81,8 +84,8 @@ class SqliteDatabase:
         def begun(connection: sa.Connection) -> None:
             connection.exec_driver_sql(begin)
 
-        sa.event.listen(engine, "connect", connected)
-        sa.event.listen(engine, "begin", begun)
+        event.listen(engine, "connect", connected)
+        event.listen(engine, "begin", begun)
         return engine
 
     async def write(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:  # noqa: ARG002  # SQLite has no roles
@@ -166,9 +169,9 @@ def open_database(sqlite_path: Path, postgres_url: str) -> Database:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Say whether the database could not do its work just now (away, locked, disk full), as opposed to a wrong statement."""
+    """Say whether the database could not do its work just now (away, locked, disk full), unlike a wrong statement."""
     if isinstance(error, OSError):
         return True
-    return isinstance(error, sa.exc.DBAPIError) and (
-        error.connection_invalidated or isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+    return isinstance(error, sa_exc.DBAPIError) and (
+        error.connection_invalidated or isinstance(error, sa_exc.OperationalError | sa_exc.InterfaceError)
     )

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from penstock.db.actor import Actor
+from penstock.actor import Actor
 from penstock.kit.ids import is_id
 
 

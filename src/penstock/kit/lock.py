@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import IO
 
 
-class Locked(Exception):  # noqa: N818  # reads as what it says
+class Locked(Exception):  # reads as what it says
     """Another process holds the lock."""
 
 

@@ -7,6 +7,7 @@ Nothing here knows what the bytes mean; whoever does tells the Reply when a toke
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ import aiohttp
 
 from penstock.providers.base import ErrorKind, ProviderError, Timeouts
 from penstock.providers.failures import failure
+
+logger = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 0.1
 """How long a finished reply may take to end properly, so that its connection serves the next request too."""
@@ -57,18 +60,23 @@ class Reply:
         self._progressed = False
         self._waiting = False
         self._timer: asyncio.TimerHandle | None = None
+        self._alarm = deadline
+        """When the timer goes off: at the deadline, or earlier if that has moved since."""
 
     async def read(self) -> bytes:
         """Return what has arrived, at least a byte; b"" at the proper end. Raises ProviderError for any other end."""
         if self._progressed:
             self._progressed = False
             self._deadline = self._loop.time() + self._seconds
+            if self._deadline < self._alarm:
+                self._disarm()
         if self._timer is None:
             self._arm()
         self._waiting = True
         try:
             return await self._content.readany()
-        except (aiohttp.ClientError, OSError) as error:
+        # RuntimeError is what aiohttp raises when its session was closed meanwhile.
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
             raise failure(ErrorKind.TRUNCATED, self._name) from error
         finally:
             self._waiting = False
@@ -114,6 +122,7 @@ class Reply:
         self._response.close()
 
     def _arm(self) -> None:
+        self._alarm = self._deadline
         self._timer = self._loop.call_at(self._deadline, self._check)
 
     def _disarm(self) -> None:
@@ -172,7 +181,10 @@ class Transport:
                     timeout=aiohttp.ClientTimeout(total=None, connect=timeouts.connect),
                 )
         except (aiohttp.ClientError, OSError) as error:
-            raise failure(_kind(error), call.name) from error
+            logger.debug("No reply from %s: %s", call.name, error)
+            kind = _kind(error)
+        # Raised out here, without a cause: aiohttp's errors hold the request's headers, and so the key.
+        raise failure(kind, call.name)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._closed:

@@ -1,1 +1,1 @@
-"""Runs: answers being made. A run belongs to a worker, never to a request; its events are the log that readers follow."""
+"""Runs: answers being made. A run belongs to a worker, never to a request; readers follow the log of its events."""

@@ -1,4 +1,4 @@
-"""The events of a run: parts of the AI SDK UI message stream, version 1, plus `data-*` parts of ours (protocol/SPEC.md, EV).
+"""The events of a run: parts of the AI SDK UI message stream, version 1, and `data-*` parts (protocol/SPEC.md, EV).
 
 Logged, replayed and sent in this one form. Stock parts never carry fields of ours: old clients refuse them.
 """

@@ -9,14 +9,14 @@ from typing import Literal, Protocol, TypeVar
 
 import sqlalchemy as sa
 
-from penstock.db.actor import SYSTEM
+from penstock.actor import SYSTEM
 from penstock.db.database import Database, is_outage
 from penstock.errors import PenstockError
 from penstock.kit.clock import Clock, Millis
 from penstock.kit.tasks import TaskOwner
 from penstock.providers.base import Capabilities, ChatRequest, ErrorKind, Provider, ProviderError
 from penstock.runs import store
-from penstock.runs.events import End, Restart, RestartPoint, RunEvent, Start, StartStep, RunRef, decode, endings
+from penstock.runs.events import End, Restart, RestartPoint, RunEvent, RunRef, Start, StartStep, decode, endings
 from penstock.runs.fold import Fold, Part, replay, text_of
 from penstock.runs.log import RunLog
 from penstock.runs.model import MAX_ATTEMPTS, LeaseLost, Run
@@ -186,19 +186,19 @@ class Executor:
     def _begin(self, execution: "_Execution", prepared: Prepared, *, is_taken_over: bool) -> ChatRequest:
         """Write the log's beginning, or what a take-over makes of what is there. Returns what to ask."""
         run, narrator = execution.run, execution.narrator
-        request = replace(prepared.request, prefix=text_of(prepared.base))
+        can_go_on = prepared.capabilities.continues_prefix
+        request = replace(prepared.request, prefix=text_of(prepared.base) if can_go_on else "")
         events: list[RunEvent]
         if not is_taken_over:
             start = Start(run.message_id, RunRef(run.chat_id, run.id))
             events = [start, *replay(prepared.base), StartStep()]
-        elif self.take_over == "auto" and prepared.capabilities.continues_prefix:
+        elif self.take_over == "auto" and can_go_on:
             return replace(request, prefix=text_of(narrator.folded.parts))
         else:
             point = RestartPoint(format_offset(execution.step_position), run.epoch)
             events = [Restart(point, transient=True)]
         narrator.note(events)
         execution.log.write(events)
-        execution.narrator = Narrator(narrator.folded)
         return request
 
     async def _stream_with_retries(self, execution: "_Execution", provider: Provider, request: ChatRequest) -> None:

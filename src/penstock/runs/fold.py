@@ -11,7 +11,6 @@ from penstock.runs.events import (
     Error,
     Finish,
     FinishStep,
-    PartDelta,
     PartEvent,
     ReasoningDelta,
     ReasoningEnd,
@@ -74,7 +73,6 @@ class Fold:
         """Begin before the first event."""
         self.start: Start | None = None
         self.end: End | None = None
-        self.is_step_open = False
         self._parts: list[_Growing | None] = []
         """None is the start of a step."""
         self._open: dict[tuple[str, str], _Growing] = {}
@@ -89,13 +87,12 @@ class Fold:
         """Whether the log holds anything."""
         return self.start is not None
 
-    def open_parts(self) -> list[TextStart | ReasoningStart]:
-        """Return the parts that are open, as the events that opened them."""
-        return [TextStart(part.id) if part.kind == "text" else ReasoningStart(part.id) for part in self._open.values()]
-
-    def step_text(self) -> str:
-        """Return the text that the current step has given so far."""
-        return text_of(self.parts[self._step_begin() :])
+    @property
+    def open_part(self) -> TextStart | ReasoningStart | None:
+        """The part that is growing, as the event that opened it. Our runs open one at a time."""
+        for part in self._open.values():
+            return TextStart(part.id) if part.kind == "text" else ReasoningStart(part.id)
+        return None
 
     def apply(self, event: RunEvent) -> None:
         """Take the next event."""
@@ -104,16 +101,13 @@ class Fold:
                 self.start = event
             case StartStep():
                 self._parts.append(None)
-                self.is_step_open = True
-            case FinishStep():
-                self.is_step_open = False
             case Restart():
                 # As the AI SDK's reset-step: the parts after the last step's start go, open parts are forgotten.
                 del self._parts[self._step_begin() :]
                 self._open.clear()
             case RunEnd():
                 self.end = event.data
-            case Finish() | Abort() | Error():
+            case FinishStep() | Finish() | Abort() | Error():
                 pass
             case _:
                 self._apply_part(event)
@@ -178,26 +172,3 @@ def replay(parts: Iterable[Part]) -> list[RunEvent]:
     if in_step:
         events.append(FinishStep())
     return events
-
-
-def merge_deltas(events: Iterable[RunEvent]) -> list[tuple[int, RunEvent]]:
-    """Join neighbouring deltas of one part; beside each event stands how many events it stands for (CF3)."""
-    merged: list[tuple[int, RunEvent]] = []
-    pieces: list[str] = []
-
-    def seal() -> None:
-        if pieces:
-            count, last = merged[-1]
-            assert isinstance(last, PartDelta)
-            merged[-1] = (count + len(pieces), type(last)(last.id, last.delta + "".join(pieces)))
-            pieces.clear()
-
-    for event in events:
-        last = merged[-1][1] if merged else None
-        if isinstance(event, TextDelta | ReasoningDelta) and type(event) is type(last) and event.id == last.id:
-            pieces.append(event.delta)
-        else:
-            seal()
-            merged.append((1, event))
-    seal()
-    return merged

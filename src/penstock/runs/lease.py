@@ -1,4 +1,4 @@
-"""A worker: claims runs, keeps their leases, and cancels what it has lost. Runs go on somewhere, whatever happens here."""
+"""A worker: claims runs, keeps their leases, and cancels what it has lost. Runs go on, whatever happens here."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from penstock.db.actor import SYSTEM
+from penstock.actor import SYSTEM
 from penstock.db.database import Database, is_outage
 from penstock.kit.ids import new_id
 from penstock.kit.tasks import TaskOwner
@@ -52,7 +52,7 @@ class Worker:
     lease_seconds: float
     name: str = field(default_factory=new_id)
     tasks: TaskOwner = field(default_factory=TaskOwner)
-    _held: dict[tuple[str, int], _Held] = field(default_factory=dict)
+    _held: dict[tuple[str, int], _Held] = field(default_factory=dict[tuple[str, int], _Held])
     """By run and epoch: the same run may come back under a later epoch while the earlier task still ends."""
 
     async def start(self) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from penstock.db.actor import IdentityId
+from penstock.actor import IdentityId
 from penstock.errors import Conflict, NotFound, PenstockError
 
 LIVE = ("queued", "running")

@@ -1,6 +1,6 @@
 """From a provider's deltas to a run's events: opens, grows and closes parts. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from penstock.providers.base import Delta, Finish, FinishReason, Reasoning, Text, Usage
 from penstock.runs.events import (
@@ -32,13 +32,6 @@ class Narrator:
         self.usage: TokenCount | None = None
         self.finish_reason: FinishReason | None = None
         self._next_part = len(folded.parts)
-        open_parts = folded.open_parts()
-        self._open = open_parts[0] if open_parts else None
-
-    @property
-    def has_content(self) -> bool:
-        """Whether a reader has been shown anything of this step."""
-        return bool(self.folded.step_text()) or self._open is not None
 
     def tell(self, deltas: Iterable[Delta]) -> list[RunEvent]:
         """Return the events that tell these deltas."""
@@ -47,12 +40,11 @@ class Narrator:
             match delta:
                 case Text() | Reasoning():
                     if delta.text:
-                        events.extend(self._grow(delta))
+                        events += self._grow(delta)
                 case Usage():
                     self.usage = TokenCount(delta.input_tokens, delta.output_tokens)
                 case Finish():
                     self.finish_reason = delta.reason
-        self.note(events)
         return events
 
     def note(self, events: Iterable[RunEvent]) -> None:
@@ -62,27 +54,34 @@ class Narrator:
 
     def close_parts(self) -> list[RunEvent]:
         """Return the events that close what is open (MS2)."""
-        events: list[RunEvent] = list(self._close())
-        self.note(events)
-        return events
+        return list(self._close())
 
     def close_step(self) -> list[RunEvent]:
         """Return the events that end the step."""
-        events: list[RunEvent] = [*self._close(), FinishStep()]
-        self.note(events)
+        finish = FinishStep()
+        events: list[RunEvent] = [*self._close(), finish]
+        self.note([finish])
         return events
 
-    def _grow(self, delta: Text | Reasoning) -> Iterator[PartEvent]:
+    def _grow(self, delta: Text | Reasoning) -> list[PartEvent]:
+        events: list[PartEvent] = []
         opener = _OPEN[type(delta)]
-        if not isinstance(self._open, opener):
-            yield from self._close()
-            self._open = opener(f"p{self._next_part}")
+        open_part = self.folded.open_part
+        if not isinstance(open_part, opener):
+            events += self._close()
+            open_part = opener(f"p{self._next_part}")
             self._next_part += 1
-            yield self._open
-        part_id = self._open.id
-        yield TextDelta(part_id, delta.text) if isinstance(delta, Text) else ReasoningDelta(part_id, delta.text)
+            events.append(open_part)
+            self.note([open_part])
+        part_id = open_part.id
+        growth = TextDelta(part_id, delta.text) if isinstance(delta, Text) else ReasoningDelta(part_id, delta.text)
+        self.note([growth])
+        return [*events, growth]
 
-    def _close(self) -> Iterator[PartEvent]:
-        if self._open is not None:
-            yield TextEnd(self._open.id) if isinstance(self._open, TextStart) else ReasoningEnd(self._open.id)
-            self._open = None
+    def _close(self) -> list[PartEvent]:
+        open_part = self.folded.open_part
+        if open_part is None:
+            return []
+        end = TextEnd(open_part.id) if isinstance(open_part, TextStart) else ReasoningEnd(open_part.id)
+        self.note([end])
+        return [end]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from functools import partial
 
-from penstock.db.actor import Actor
+from penstock.actor import Actor
 from penstock.db.database import Database
 from penstock.runs import store
 from penstock.runs.execute import run_topic

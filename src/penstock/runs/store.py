@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc as sa_exc
 from sqlalchemy.sql.functions import Function
 
-from penstock.db.actor import Actor, IdentityId
+from penstock.actor import Actor, IdentityId
 from penstock.db.owned import find_owned, owned_by
 from penstock.db.schema import now_ms
 from penstock.db.schema import run as run_table
@@ -55,7 +56,7 @@ def insert(
                 created_at=now,
             )
         )
-    except sa.exc.IntegrityError as error:
+    except sa_exc.IntegrityError as error:
         if "uq_run_live_chat" in str(error.orig) or "run.chat_id" in str(error.orig):
             raise RunLive from error
         raise
@@ -78,7 +79,7 @@ def live_of_chats(connection: sa.Connection, actor: Actor, chat_ids: Sequence[st
             run_table.c.chat_id.in_(chat_ids), run_table.c.status.in_(LIVE), owned_by(actor, run_table)
         )
     )
-    return {chat_id: run_id for chat_id, run_id in rows}
+    return dict(row.tuple() for row in rows)
 
 
 def paths_of_chat(connection: sa.Connection, actor: Actor, chat_id: str) -> list[str]:

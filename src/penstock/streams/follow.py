@@ -1,11 +1,11 @@
-"""Follow a stream: read, wait for a hint or a second at most, read again. What readers are given is committed, always."""
+"""Follow a stream: read, wait for a hint or a second at most, read again. What readers are given is committed."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
 
-from penstock.db.actor import SYSTEM, Actor
+from penstock.actor import SYSTEM, Actor
 from penstock.db.database import Database
 from penstock.streams import store
 from penstock.streams.model import Page, Position

@@ -1,7 +1,7 @@
 """Positions, batches and the rules of appending. Pure.
 
-A stream is a sequence of units: messages in a JSON stream, bytes in any other. A position counts units from 0; an offset
-is a position as clients see it. Batches are how units are stored: one commit's worth, one row.
+A stream is a sequence of units: messages in a JSON stream, bytes in any other. A position counts units from 0; an
+offset is a position as clients see it. Batches are how units are stored: one commit's worth, one row.
 
     StreamError
     ├── StreamNotFound

@@ -1,6 +1,6 @@
-"""The HTTP rules of the Durable Streams protocol, without HTTP: what a request means and what an answer carries. Pure.
+"""The HTTP rules of the Durable Streams protocol, without HTTP: what a request means, what an answer carries. Pure.
 
-Source: PROTOCOL.md of the Durable Streams project, sections on reading (catch-up, long-poll, SSE) and caching (cursors).
+Source: PROTOCOL.md of the Durable Streams project, on reading (catch-up, long-poll, SSE) and caching (cursors).
 """
 
 import random

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from penstock.db.actor import Actor, IdentityId
+from penstock.actor import Actor, IdentityId
 from penstock.db.owned import owned_by
 from penstock.db.schema import producer as producer_table
 from penstock.db.schema import stream as stream_table
@@ -71,9 +71,9 @@ def fence(connection: sa.Connection, stream_id: int, producer_id: str, epoch: in
 
 
 def append_all(connection: sa.Connection, appends: Sequence[Append]) -> list[Position | AppendRefused | StreamNotFound]:
-    """Add units to streams, each append accepted or refused by itself, and return the new tails or the refusals.
+    """Add units to streams, each append taken or refused by itself, and return the new tails or the refusals.
 
-    Several appends to one stream are taken in their order. A repeated append changes nothing and gives the present tail.
+    Several appends to one stream are taken in their order. A repeated one changes nothing and gives the present tail.
     """
     heads = _lock_heads(connection, appends)
     outcomes: list[Position | AppendRefused | StreamNotFound] = []
@@ -87,7 +87,7 @@ def append_all(connection: sa.Connection, appends: Sequence[Append]) -> list[Pos
         try:
             if not is_duplicate(head, append.producer):
                 if head.closed:
-                    raise StreamClosed  # noqa: TRY301  # one path for every refusal
+                    raise StreamClosed
                 accepted.append((head.tail, append))
                 heads[key] = head = _advanced(head, append)
             outcomes.append(head.tail)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 import asyncpg
 
@@ -26,7 +26,7 @@ class Wake:
         self._waiters: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     @contextlib.contextmanager
-    def waiting(self, *topics: str) -> Iterator[asyncio.Event]:
+    def waiting(self, *topics: str) -> Generator[asyncio.Event]:
         """Give an event that is set whenever one of the topics is published. Clear it before looking, then wait.
 
         Each waiter has an event of its own: a condition shared by many can be left locked by one that is cancelled.
@@ -115,7 +115,7 @@ class PostgresWake(Wake):
         if origin != self._origin:
             super().publish(topics)
 
-    async def _send_for_ever(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    async def _send_for_ever(self, connection: asyncpg.Connection) -> None:
         while True:
             # A quiet connection that was cut is found out by asking now and then.
             with contextlib.suppress(TimeoutError):

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
-from penstock.db.actor import SYSTEM
+from penstock.actor import SYSTEM
 from penstock.db.database import Database, is_outage
 from penstock.kit.tasks import TaskOwner
 from penstock.streams import store
@@ -15,7 +15,7 @@ from penstock.streams.wake import Wake
 logger = logging.getLogger(__name__)
 
 LINGER_SECONDS = 0.015
-"""How long appends gather after a commit. 15 ms cost a sixth of committing each by itself (research: 40 against 6 µs)."""
+"""How long appends gather after a commit: in groups they cost a sixth of what they cost alone (6 µs against 40)."""
 FLUSH_BYTES = 4096
 """An append of this size does not wait for company."""
 _RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
@@ -51,7 +51,7 @@ class Writer:
     async def append(self, append: Append) -> Position:
         """Append and return the stream's new tail, once it is committed.
 
-        Raises StreamNotFound or an AppendRefused. While the database is away this waits: the same append is tried again.
+        Raises StreamNotFound or an AppendRefused. While the database is away this waits: the append is tried again.
         """
         acknowledged: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         self._pending.append((append, acknowledged))

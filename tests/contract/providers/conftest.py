@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from upstream.client import Build, builder
-from upstream.process import Upstream
 
 from penstock.providers.transport import Transport
+from upstream.client import Build, builder
+from upstream.process import Upstream
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,10 @@ import asyncio
 import time
 
 import pytest
-from upstream.client import Answer, collect
 
 from penstock.providers.base import ChatRequest, ChatTurn, ErrorKind, Provider, ProviderError, Text, Usage
 from penstock.providers.demo import DemoProvider, answer
+from upstream.client import Answer, collect
 
 DEMO = DemoProvider(tokens_per_second=0)
 QUESTION = "What is a *penstock*?\nSay it briefly."
@@ -107,8 +107,7 @@ async def test_usage_counts_words() -> None:
 
 async def test_a_long_question_is_quoted_in_part() -> None:
     got = await collect(DEMO, request(said="word " * 500))
-    assert "word word…" in got.text or "wor…" in got.text or "…" in got.text
-    assert len(got.text) < 3000
+    assert f"> {('word ' * 60)[:299]}…\n" in got.text
 
 
 async def test_a_model_that_it_does_not_have_is_not_found() -> None:
@@ -120,7 +119,7 @@ async def test_a_model_that_it_does_not_have_is_not_found() -> None:
 async def test_it_keeps_to_its_rate() -> None:
     begun = time.monotonic()
     await collect(DemoProvider(tokens_per_second=200), request(max_tokens=41))
-    assert 0.19 < time.monotonic() - begun
+    assert time.monotonic() - begun > 0.19
 
 
 async def test_as_fast_as_possible_still_lets_others_run() -> None:

@@ -1,7 +1,7 @@
 """What refusals mean (A11): a kind, whether to try again and when, and a sentence of ours."""
 
-from email.utils import format_datetime
 from datetime import datetime, timezone
+from email.utils import format_datetime
 
 import pytest
 

@@ -1,6 +1,8 @@
 """The OpenAI wire format without IO (C2): bytes to deltas at every split point, requests to bytes."""
 
 import json
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -56,7 +58,7 @@ def decode(*chunks: bytes, cause: ProviderError | None = None) -> tuple[list[Del
 HELLO = [Text("Hel"), Text("lo")]
 COUNT = Usage(input_tokens=3, output_tokens=2)
 
-STREAMS: dict[str, tuple[bytes, list[Delta], ErrorKind | None]] = {
+STREAMS: dict[str, tuple[bytes, Sequence[Delta], ErrorKind | None]] = {
     "openai": (
         choice(role="assistant", content="", refusal=None)
         + choice(content="Hel")
@@ -110,7 +112,7 @@ STREAMS: dict[str, tuple[bytes, list[Delta], ErrorKind | None]] = {
     ),
     "a refusal is text": (choice("stop", refusal="No.", content=None) + DONE, [Text("No."), Finish("stop")], None),
     "azure's filter chunk": (
-        event({"choices": [], "prompt_filter_results": [{}]}) + choice("stop", content="Hel") + DONE,
+        event({"choices": [], "prompt_filter_results": [{"index": 0}]}) + choice("stop", content="Hel") + DONE,
         [HELLO[0], Finish("stop")],
         None,
     ),
@@ -124,7 +126,12 @@ STREAMS: dict[str, tuple[bytes, list[Delta], ErrorKind | None]] = {
     ),
     "unknown fields": (
         event(
-            {"choices": [{"delta": {"content": "Hel", "tool_calls": [{}], "x": 1}, "finish_reason": "stop"}], "y": []}
+            {
+                "choices": [
+                    {"delta": {"content": "Hel", "tool_calls": [{"index": 0}], "x": 1}, "finish_reason": "stop"}
+                ],
+                "y": [],
+            }
         ),
         [HELLO[0], Finish("stop")],
         None,
@@ -182,20 +189,20 @@ cases = pytest.mark.parametrize(("stream", "deltas", "error"), STREAMS.values(),
 
 
 @cases
-def test_c2_a_stream_becomes_deltas(stream: bytes, deltas: list[Delta], error: ErrorKind | None) -> None:
+def test_c2_a_stream_becomes_deltas(stream: bytes, deltas: Sequence[Delta], error: ErrorKind | None) -> None:
     assert decode(stream) == (deltas, error)
 
 
 @cases
 def test_c2_every_split_point_gives_the_same_deltas(
-    stream: bytes, deltas: list[Delta], error: ErrorKind | None
+    stream: bytes, deltas: Sequence[Delta], error: ErrorKind | None
 ) -> None:
     for at in range(len(stream) + 1):
         assert decode(stream[:at], stream[at:]) == (deltas, error), at
 
 
 @cases
-def test_c2_crlf_framing_gives_the_same_deltas(stream: bytes, deltas: list[Delta], error: ErrorKind | None) -> None:
+def test_c2_crlf_framing_gives_the_same_deltas(stream: bytes, deltas: Sequence[Delta], error: ErrorKind | None) -> None:
     assert decode(stream.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")) == (deltas, error)
 
 
@@ -203,7 +210,7 @@ def test_c2_crlf_framing_gives_the_same_deltas(stream: bytes, deltas: list[Delta
 def test_c2_any_cuts_give_the_same_deltas(name: str, cuts: list[int]) -> None:
     stream, deltas, error = STREAMS[name]
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    chunks = (stream[start:stop] for start, stop in zip(places, places[1:], strict=False))
+    chunks = (stream[start:stop] for start, stop in pairwise(places))
     assert decode(*chunks) == (deltas, error)
 
 

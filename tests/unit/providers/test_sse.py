@@ -1,5 +1,7 @@
 """The SSE splitter: the same payloads however the network cuts the bytes (C2)."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from penstock.providers.base import ErrorKind, ProviderError
 from penstock.providers.sse import MAX_EVENT, Splitter
 
-STREAMS = {
+STREAMS: dict[str, tuple[bytes, list[bytes]]] = {
     "one event": (b"data: a\n\n", [b"a"]),
     "no space after the colon": (b"data:a\n\n", [b"a"]),
     "only the first space is dropped": (b"data:  a\n\n", [b" a"]),
@@ -65,14 +67,14 @@ def test_c2_byte_by_byte_gives_the_same_payloads(stream: bytes, payloads: list[b
 def test_c2_any_texts_come_back_whole_from_any_cuts(texts: list[str], end: bytes, cuts: list[int]) -> None:
     stream = b"".join(b"data: %b%b%b" % (text.encode(), end, end) for text in texts)
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    chunks = [stream[start:stop] for start, stop in zip(places, places[1:], strict=False)]
+    chunks = [stream[start:stop] for start, stop in pairwise(places)]
     assert split(*chunks) == [text.encode() for text in texts]
 
 
 @given(stream=st.text(alphabet="da:t \r\nx\ufeff").map(str.encode), cuts=st.lists(st.integers(0, 60)))
 def test_c2_where_a_stream_is_cut_never_matters(stream: bytes, cuts: list[int]) -> None:
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    assert split(*(stream[start:stop] for start, stop in zip(places, places[1:], strict=False))) == split(stream)
+    assert split(*(stream[start:stop] for start, stop in pairwise(places))) == split(stream)
 
 
 def test_an_event_is_given_with_the_byte_that_completes_it() -> None:
@@ -93,8 +95,6 @@ def test_a_large_event_in_small_pieces_comes_whole() -> None:
 @pytest.mark.parametrize("ending", [b"", b"\n\n"])
 def test_an_endless_event_is_refused_before_it_fills_the_memory(piece: int, ending: bytes) -> None:
     stream = b"data: " + b"x" * MAX_EVENT + ending
-    splitter = Splitter()
     with pytest.raises(ProviderError) as caught:
-        for at in range(0, len(stream), piece):
-            splitter.feed(stream[at : at + piece])
+        split(*(stream[at : at + piece] for at in range(0, len(stream), piece)))
     assert caught.value.kind is ErrorKind.PROTOCOL

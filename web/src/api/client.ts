@@ -2,18 +2,17 @@
 import { client } from './generated/client.gen'
 import * as sdk from './generated/sdk.gen'
 import type {
-  Chat,
+  CatalogShape as ModelCatalogue,
   ChatDetail,
   ChatPage,
-  Message,
+  ChatShape as Chat,
   MessagePage,
-  Model,
-  ModelCatalogue,
-  Provider,
+  MessageShape as Message,
+  ModelShape as Model,
 } from './generated/types.gen'
 import { ProblemError, parseProblem } from './errors'
 
-export type { Chat, ChatDetail, ChatPage, Message, MessagePage, Model, ModelCatalogue, Provider }
+export type { Chat, ChatDetail, ChatPage, Message, Model, ModelCatalogue }
 
 client.setConfig({ baseUrl: '', credentials: 'same-origin' })
 client.interceptors.error.use((error, response) =>
@@ -33,21 +32,21 @@ export async function getChats(cursor: string | undefined, signal: AbortSignal):
 }
 
 export async function getChat(chatId: string, signal: AbortSignal): Promise<ChatDetail> {
-  return (await sdk.getChat({ ...strict, signal, path: { chatId } })).data
+  return (await sdk.getChat({ ...strict, signal, path: { chat_id: chatId } })).data
 }
 
 export async function getMessages(chatId: string, cursor: string): Promise<MessagePage> {
-  return (await sdk.listMessages({ ...strict, path: { chatId }, query: { cursor } })).data
+  return (await sdk.listMessages({ ...strict, path: { chat_id: chatId }, query: { cursor } })).data
 }
 
 export async function renameChat(chatId: string, title: string): Promise<Chat> {
-  return (await sdk.updateChat({ ...strict, path: { chatId }, body: { title } })).data
+  return (await sdk.updateChat({ ...strict, path: { chat_id: chatId }, body: { title } })).data
 }
 
 export async function deleteChat(chatId: string): Promise<void> {
-  await sdk.deleteChat({ ...strict, path: { chatId } })
+  await sdk.deleteChat({ ...strict, path: { chat_id: chatId } })
 }
 
 export async function stopRun(runId: string): Promise<void> {
-  await sdk.stopRun({ ...strict, path: { runId } })
+  await sdk.stopRun({ ...strict, path: { run_id: runId } })
 }

@@ -31,7 +31,7 @@ export function Item({ chat, current, onRename, onDelete }: ItemProps) {
           <Link
             href={`/chats/${chat.id}`}
             aria-current={current ? 'page' : undefined}
-            className="flex min-w-0 flex-1 items-center gap-2 rounded-lg px-3 py-2 text-sm"
+            className="flex min-w-0 flex-1 items-center gap-2 rounded-lg px-3 py-2 text-sm group-focus-within:pe-18 group-hover:pe-18 [@media(hover:none)]:pe-18"
           >
             <span className="truncate">{chat.title || 'New chat'}</span>
             {chat.status === 'streaming' && (
@@ -42,7 +42,7 @@ export function Item({ chat, current, onRename, onDelete }: ItemProps) {
               />
             )}
           </Link>
-          <div className="reveal flex pe-1">
+          <div className="reveal absolute end-1 flex">
             <IconButton
               icon="pencil"
               label={`Rename ${chat.title}`}

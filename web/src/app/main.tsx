@@ -7,6 +7,7 @@ import { Conversations, ConversationsContext } from '@/queries/conversations'
 import { Boundary } from './boundary'
 import { Router } from './router'
 import { Shell } from './shell'
+import './styles.css'
 import { startTheme } from './theme'
 
 startTheme()

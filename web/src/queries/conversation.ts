@@ -46,6 +46,7 @@ export class Conversation {
   /** The stream of the live run could not be understood; taking it up again by itself would only repeat that. */
   private broken = false
   private goneRun: string | undefined
+  private attempts = 0
 
   constructor({ chatId, onStart, onSettled }: ConversationOptions) {
     this.chatId = new Signal(chatId)
@@ -66,7 +67,7 @@ export class Conversation {
   async send(text: string, body: SendBody): Promise<void> {
     // In a chat that does not exist yet only one message can have failed, and this is another try.
     const failed = this.chatId.get() === undefined ? this.chat.lastMessage : undefined
-    if (failed) this.chat.messages = []
+    if (failed) this.discard(failed.id)
     await this.submit(failed && textOf(failed) === text ? failed.id : generateId(), text, body)
   }
 
@@ -76,7 +77,14 @@ export class Conversation {
     if (message) await this.submit(messageId, textOf(message), body)
   }
 
+  discard(messageId: string): void {
+    this.chat.messages = this.chat.messages.filter(({ id }) => id !== messageId)
+    this.chat.clearError()
+    this.update({ failed: undefined })
+  }
+
   private async submit(id: string, text: string, body: SendBody): Promise<void> {
+    if (this.local.get().failed?.id === id) this.update({ failed: undefined })
     const message = { id, role: 'user' as const, parts: [{ type: 'text' as const, text }] }
     this.chat.messages = this.chat.messages.filter((shown) => shown.id !== id)
     await this.follow(() => this.chat.sendMessage(message, { body }))
@@ -95,11 +103,13 @@ export class Conversation {
   }
 
   async stop(): Promise<void> {
+    const attempt = this.attempts
     this.update({ stopping: true, notice: undefined })
     try {
-      await until(this.run, (runId) => runId !== undefined || !this.active)
+      await until(this.run, (runId) => runId !== undefined)
       const runId = this.run.get()
-      if (runId !== undefined) await stopRun(runId)
+      // Waiting for the id of a run that never began ends with the id of the next one.
+      if (runId !== undefined && attempt === this.attempts) await stopRun(runId)
     } catch (error) {
       this.update({ notice: sentence(error) })
     } finally {
@@ -150,11 +160,12 @@ export class Conversation {
 
   private async follow(request: () => Promise<void>, resumed?: string): Promise<void> {
     this.active = true
+    this.attempts += 1
     this.started = false
     this.broken = false
     this.run.set(resumed)
     this.changedAt = Date.now()
-    this.update({ notice: undefined, ...(resumed === undefined && { failed: undefined }) })
+    this.update({ notice: undefined })
     try {
       await request()
     } finally {

@@ -1,6 +1,6 @@
 /** A web stream over a generator; cancelling the stream or aborting the given signal aborts the generator's. */
 export function toStream<T>(
-  generate: (signal: AbortSignal) => AsyncGenerator<T>,
+  generate: (signal: AbortSignal) => AsyncGenerator<T, void>,
   outer?: AbortSignal,
 ): ReadableStream<T> {
   const inner = new AbortController()

@@ -121,7 +121,7 @@ export class Transport implements ChatTransport<Message> {
     return exchange
   }
 
-  private async *follow(first: Exchange | undefined, signal: AbortSignal): AsyncGenerator<Chunk> {
+  private async *follow(first: Exchange | undefined, signal: AbortSignal): AsyncGenerator<Chunk, void> {
     const reading: Reading = { cursor: undefined, failures: 0, ended: false }
     let exchange = first
     try {
@@ -137,7 +137,7 @@ export class Transport implements ChatTransport<Message> {
     }
   }
 
-  private async *readUntilCut(exchange: Exchange, reading: Reading, signal: AbortSignal): AsyncGenerator<Chunk> {
+  private async *readUntilCut(exchange: Exchange, reading: Reading, signal: AbortSignal): AsyncGenerator<Chunk, void> {
     try {
       for await (const frames of this.frames(exchange, reading)) {
         for (const frame of frames) yield* this.take(frame, reading)
@@ -245,7 +245,7 @@ export class Transport implements ChatTransport<Message> {
   }
 
   /** A plain read of the run's log (RD4), for networks where no stream gets through. */
-  private async *poll(reading: Reading, signal: AbortSignal): AsyncGenerator<Chunk> {
+  private async *poll(reading: Reading, signal: AbortSignal): AsyncGenerator<Chunk, void> {
     if (!reading.cursor) return
     const { run, offset } = reading.cursor
     const path = `/v1/stream/runs/${encodeURIComponent(run)}?offset=${offset}`

@@ -34,8 +34,7 @@ export function Composer({ draft, placeholder, busy, stopping, sending, picker, 
     area.current?.focus()
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    // While an input method is composing, Enter picks a candidate.
-    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing || event.keyCode === 229) return
+    if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return
     event.preventDefault()
     send()
   }
@@ -85,6 +84,12 @@ export function Composer({ draft, placeholder, busy, stopping, sending, picker, 
       </div>
     </form>
   )
+}
+
+/** While an input method is composing, Enter picks a candidate. */
+function isComposing({ nativeEvent }: KeyboardEvent): boolean {
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- in Safari that Enter comes after the end of composing, and only 229 tells
+  return nativeEvent.isComposing || nativeEvent.keyCode === 229
 }
 
 function StopButton({ stopping, onStop }: { stopping: boolean; onStop: () => void }) {

@@ -44,12 +44,12 @@ const rehypePlugins: ComponentProps<typeof ReactMarkdown>['rehypePlugins'] = [
 ]
 
 const components: Components = {
-  a: ({ node: _node, children, ...rest }) => (
+  a: ({ node, children, ...rest }) => (
     <a {...rest} target="_blank" rel="noreferrer noopener">
       {children}
     </a>
   ),
-  table: ({ node: _node, ...rest }) => (
+  table: ({ node, ...rest }) => (
     <div
       tabIndex={0}
       role="region"
@@ -73,6 +73,6 @@ function textOf(node: Tree | Tree['children'][number] | undefined): string {
 function languageOf(node: Tree | undefined): string | undefined {
   const code = node?.children[0]
   const names = code?.type === 'element' ? code.properties.className : undefined
-  const name = Array.isArray(names) ? names.find((each) => String(each).startsWith('language-')) : undefined
-  return name === undefined ? undefined : String(name).slice('language-'.length)
+  const name = Array.isArray(names) ? names.map(String).find((each) => each.startsWith('language-')) : undefined
+  return name?.slice('language-'.length)
 }

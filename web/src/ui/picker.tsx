@@ -24,7 +24,7 @@ export function ModelPicker({ providers, value, onChange }: PickerProps) {
         onChange={(event) => {
           onChange(event.target.value)
         }}
-        className="h-9 max-w-44 min-w-0 appearance-none truncate rounded-lg bg-transparent ps-3 pe-8 text-sm font-medium text-muted hover:bg-panel hover:text-ink sm:max-w-64"
+        className="field-sizing-content h-9 max-w-44 min-w-0 appearance-none truncate rounded-lg bg-transparent ps-3 pe-8 text-sm font-medium text-muted hover:bg-panel hover:text-ink sm:max-w-64"
       >
         {value === undefined && <option value="">Choose a model</option>}
         {providers.map((provider) => (

@@ -32,7 +32,7 @@ export const Answer = memo(function Answer({ message, status, onContinue, onRege
       data-status={status}
       aria-busy={running}
       aria-label="Answer"
-      className="group rise flex flex-col gap-2"
+      className="group flex flex-col gap-2"
     >
       {sections.map((section, index) =>
         section.kind === 'text' ? (
@@ -71,7 +71,7 @@ interface OutcomeProps {
 function Outcome({ text, alarming, onContinue, onRetry }: OutcomeProps) {
   const look = alarming ? 'bg-danger-soft text-danger' : 'bg-warn-soft text-warn'
   return (
-    <div className={`flex flex-wrap items-center gap-x-4 gap-y-2 rounded-xl px-4 py-3 text-sm ${look}`}>
+    <div className={`mt-2 flex flex-wrap items-center gap-x-4 gap-y-2 rounded-xl px-4 py-3 text-sm ${look}`}>
       <p className="flex min-w-48 flex-1 items-start gap-2">
         <Icon name="warning" className="mt-0.5 size-4" />
         {text}

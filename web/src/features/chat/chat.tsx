@@ -34,7 +34,7 @@ export function ChatScreen({ chatId }: { chatId: string }) {
       conversation={conversation}
       state={state}
       title={data?.title}
-      chatModel={data?.model}
+      chatModel={data?.model ?? undefined}
       loading={isPending && state.messages.length === 0}
       onRefresh={() => void refetch()}
     />
@@ -65,7 +65,7 @@ function Room({ chatId, conversation, state, title, chatModel, loading, onRefres
   return (
     <>
       <title>{`${title ?? 'Chat'} – Penstock`}</title>
-      <Header title={title} isDemo={model?.isDemo ?? false} />
+      <Header title={title} isDemo={title !== undefined && model?.isDemo === true} />
       <div ref={scroller} className="scrollbar-thin relative min-h-0 flex-1 overflow-y-auto">
         <div ref={content} className="mx-auto flex max-w-3xl flex-col gap-7 px-4 pt-6 pb-8">
           {earlier !== undefined && <Earlier onLoad={() => void keepPlace(() => conversation.loadEarlier())} />}

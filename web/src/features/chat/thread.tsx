@@ -30,6 +30,9 @@ export function Thread({ conversation, messages, busy, submitted, failed, model 
               pending={submitted && message === last}
               failure={failed?.id === message.id ? failed.reason : undefined}
               onRetry={() => void conversation.retry(message.id, body)}
+              onDiscard={() => {
+                conversation.discard(message.id)
+              }}
             />
           ) : (
             <Answer

@@ -7,7 +7,7 @@ import { Badge } from '@/ui/badge'
 import { Composer } from '@/ui/composer'
 import { Mark } from '@/ui/mark'
 import { ModelPicker } from '@/ui/picker'
-import { suggestions } from './suggestions'
+import { suggestionsFor } from './suggestions'
 
 /** Asks the first question of a new chat, and hands the conversation over to its page once the server has named it. */
 export function Home() {
@@ -23,8 +23,8 @@ export function Home() {
     navigate(`/chats/${chatId}`)
   }, [chatId, navigate])
 
-  const send = (text: string): void => {
-    void conversation.send(text, model ? { model: model.id } : {})
+  const send = (text: string, modelId = model?.id): void => {
+    void conversation.send(text, modelId === undefined ? {} : { model: modelId })
   }
 
   return (
@@ -43,7 +43,9 @@ export function Home() {
             placeholder="Ask anything"
             busy={false}
             sending={busy}
-            onSend={send}
+            onSend={(text) => {
+              send(text)
+            }}
             picker={<ModelPicker providers={catalogue?.providers ?? []} value={model?.id} onChange={choose} />}
           />
           {failed && (
@@ -54,18 +56,18 @@ export function Home() {
           {model?.isDemo && <DemoNote />}
         </div>
         <ul className="grid gap-2 sm:grid-cols-2" aria-label="Suggestions">
-          {suggestions.map(({ title, text }) => (
+          {suggestionsFor(catalogue, model).map(({ title, text, model: modelId }) => (
             <li key={title}>
               <button
                 type="button"
                 disabled={busy}
                 onClick={() => {
-                  send(text)
+                  send(text, modelId)
                 }}
-                className="h-full w-full rounded-xl border border-line px-4 py-3 text-start transition-colors hover:border-accent hover:bg-surface disabled:opacity-60"
+                className="flex h-full w-full flex-col items-start rounded-xl border border-line px-4 py-3 text-start transition-colors hover:border-accent hover:bg-surface disabled:opacity-60"
               >
-                <span className="block text-sm font-medium">{title}</span>
-                <span className="mt-0.5 block text-sm text-muted">{text}</span>
+                <span className="text-sm font-medium">{title}</span>
+                <span className="mt-0.5 text-sm text-muted">{text}</span>
               </button>
             </li>
           ))}

@@ -1,8 +1,8 @@
 """The first tables: chats, messages, runs and the log.
 
-Two things here are rules and not just storage. Chat statistics are kept by triggers, so that no code path can let them
-drift. And on Postgres each table forces row-level security: the role penstock_app sees and changes only what belongs to
-the identity named by the setting penstock.actor; the role penstock_system, for workers and the reaper, sees all. Neither
+Two things here are rules and not just storage. Chat statistics are kept by triggers, so that no code path can let
+them drift. And on Postgres each table forces row-level security: the role penstock_app sees and changes only what
+belongs to the identity named by the setting penstock.actor; the role penstock_system, for workers, sees all. Neither
 role owns a table or may bypass the policies. The user who migrates is made a member of both.
 """
 

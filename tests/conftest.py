@@ -1,0 +1,79 @@
+"""Fixtures that start real parts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.penstock import Penstock
+from harness.postgres import Postgres
+from penstock.db.database import Database, PostgresDatabase, SqliteDatabase
+from penstock.db.migrate import migrate_postgres, migrate_sqlite
+from upstream.process import Upstream
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A private Postgres server."""
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres) -> str:
+    """The name of a database with our schema."""
+    url = postgres.create()
+    asyncio.run(migrate_postgres(url))
+    return url.rsplit("/", 1)[1]
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, template: str) -> str:
+    """The address of a fresh database with our schema."""
+    return postgres.create(template)
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    """A real OpenAI-compatible server."""
+    with Upstream() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty database of each kind."""
+    opened: Database
+    if request.param == "sqlite":
+        path = tmp_path / "penstock.db"
+        migrate_sqlite(path)
+        opened = SqliteDatabase(path)
+    else:
+        opened = PostgresDatabase(request.getfixturevalue("postgres_url"))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session", params=["embedded", "scaled"])
+def penstock(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
+) -> Iterator[Penstock]:
+    """A running installation of each shape, with the test upstream as its OpenAI-compatible server.
+
+    All tests share it, each as visitors of its own. A test that kills processes starts an installation itself.
+    """
+    folder = tmp_path_factory.mktemp(request.param)
+    url = ""
+    if request.param == "scaled":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.create(request.getfixturevalue("template"))
+    installation = Penstock(folder=folder, database_url=url, environment=openai_at(upstream)).start()
+    yield installation
+    installation.kill()
+
+
+def openai_at(upstream: Upstream) -> dict[str, str]:
+    """The settings that make an upstream our OpenAI-compatible server."""
+    return {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "a-key-for-tests"}

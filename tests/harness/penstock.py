@@ -1,0 +1,199 @@
+"""Penstock as its users run it: real processes, over HTTP, killed with SIGKILL."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from harness.ports import free_port
+
+START_SECONDS = 20
+
+
+@dataclass(kw_only=True)
+class Penstock:
+    """One installation: a serving process, and a worker beside it when it is scaled out over Postgres."""
+
+    folder: Path
+    database_url: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    port: int = field(default_factory=free_port)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
+
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log_file(self) -> Path:
+        """What its processes say."""
+        return self.folder / "processes.log"
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the CLI to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "penstock", *arguments],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def start(self) -> "Penstock":
+        """Start every process and wait until it is ready."""
+        if self.database_url:
+            self.spawn("web", "serve", "--no-worker")
+            self.spawn("worker", "worker")
+        else:
+            self.spawn("web", "serve")
+        self.wait_ready()
+        return self
+
+    def spawn(self, name: str, *arguments: str) -> None:
+        """Start one process."""
+        with self.log_file.open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "penstock", *arguments],
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+            )
+
+    def _environment(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PENSTOCK_", "OPENAI_"))}
+        return {
+            **clean,
+            "PENSTOCK_DATA_DIR": str(self.folder),
+            "PENSTOCK_DATABASE_URL": self.database_url,
+            "PENSTOCK_PORT": str(self.port),
+            "PENSTOCK_SECRET_KEY": "a key for tests, of more than 32 characters",
+            # Nothing listens here: a test must not find an Ollama of the machine.
+            "OLLAMA_BASE_URL": "http://127.0.0.1:9/v1",
+            **self.environment,
+        }
+
+    def wait_ready(self) -> None:
+        """Wait until the serving process answers."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            dead = [name for name, process in self.processes.items() if process.poll() is not None]
+            assert not dead, f"{dead} ended: {self.log_file.read_text()}"
+            assert time.monotonic() < deadline, f"not ready: {self.log_file.read_text()}"
+            time.sleep(0.02)
+
+    def kill(self, *names: str) -> None:
+        """Kill processes with SIGKILL, all of them when none is named."""
+        self._signal(signal.SIGKILL, *names)
+
+    def terminate(self, *names: str) -> None:
+        """Ask processes to end, and wait for it."""
+        self._signal(signal.SIGTERM, *names)
+
+    def _signal(self, number: signal.Signals, *names: str) -> None:
+        for name in names or list(self.processes):
+            process = self.processes.pop(name)
+            process.send_signal(number)
+            process.wait(30)
+
+    def client(self) -> httpx.Client:
+        """Return a client with cookies of its own: a new visitor."""
+        return httpx.Client(base_url=self.url, timeout=60)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a chat stream."""
+
+    id: str
+    event: dict[str, Any]
+
+
+@dataclass
+class Recording:
+    """What one reader has read of a chat stream."""
+
+    frames: list[Frame] = field(default_factory=list[Frame])
+    is_done: bool = False
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events, in order."""
+        return [frame.event for frame in self.frames]
+
+    @property
+    def start(self) -> dict[str, str]:
+        """The ids that the first event names: chatId, runId, messageId."""
+        first = self.events[0]
+        assert first["type"] == "start"
+        return {**first["messageMetadata"], "messageId": first["messageId"]}
+
+    @property
+    def cursor(self) -> str:
+        """Where to go on."""
+        return self.frames[-1].id
+
+    @property
+    def end(self) -> dict[str, Any]:
+        """How the run ended."""
+        last = self.events[-1]
+        assert last["type"] == "data-run-end", last
+        return dict(last["data"])
+
+    @property
+    def text(self) -> str:
+        """The text that the reader shows: what a restart takes back is taken back."""
+        pieces: list[str] = []
+        for event in self.events:
+            if event["type"] == "text-delta":
+                pieces.append(event["delta"])
+            elif event["type"] == "data-restart":
+                pieces.clear()
+        return "".join(pieces)
+
+
+def read_frames(lines: Iterator[str], into: Recording, until: int | None = None) -> Recording:
+    """Record the frames of an SSE body until it ends or so many frames have been read in all."""
+    frame_id = ""
+    for line in lines:
+        if line.startswith("id: "):
+            frame_id = line[4:]
+        elif line == "data: [DONE]":
+            into.is_done = True
+        elif line.startswith("data: "):
+            into.frames.append(Frame(frame_id, json.loads(line[6:])))
+            if until is not None and len(into.frames) >= until:
+                break
+    return into
+
+
+def ask(client: httpx.Client, until: int | None = None, **body: Any) -> Recording:
+    """Ask for an answer and read it, or the first so many frames of it."""
+    with client.stream("POST", "/api/chat", json=body) as response:
+        assert response.status_code == 200, response.read()
+        return read_frames(response.iter_lines(), Recording(), until)
+
+
+def resume(
+    client: httpx.Client, chat_id: str, recording: Recording | None = None, until: int | None = None
+) -> Recording:
+    """Take an answer up behind what has been recorded, or from its beginning."""
+    recording = recording or Recording()
+    params = {"after": recording.cursor} if recording.frames else {}
+    with client.stream("GET", f"/api/chat/{chat_id}/stream", params=params) as response:
+        assert response.status_code == 200, response.read()
+        return read_frames(response.iter_lines(), recording, until)
