@@ -77,3 +77,9 @@ def penstock(
 def openai_at(upstream: Upstream) -> dict[str, str]:
     """The settings that make an upstream our OpenAI-compatible server."""
     return {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "a-key-for-tests"}
+
+
+@pytest.fixture
+def postgres_empty(postgres: Postgres) -> str:
+    """The address of a database without our schema."""
+    return postgres.create()

@@ -1,5 +1,7 @@
 """Asking and reading over HTTP, against real processes of both shapes (A1, A3, A5, B1 to B4, F1)."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -8,10 +10,12 @@ from upstream.process import Upstream
 from upstream.script import expected_text
 
 
-def chat_of(client: httpx.Client, chat_id: str) -> dict:
+def chat_of(client: httpx.Client, chat_id: str) -> dict[str, Any]:
+    """Open a chat."""
     response = client.get(f"/api/chats/{chat_id}")
     assert response.status_code == 200, response.text
-    return response.json()
+    opened: dict[str, Any] = response.json()
+    return opened
 
 
 def test_an_answer_streams_and_is_stored_as_it_was_read(penstock: Penstock) -> None:
@@ -128,7 +132,7 @@ def test_the_history_goes_along_with_the_next_question(penstock: Penstock, upstr
 
 def test_the_ai_sdk_body_is_taken_and_its_ids_are_private(penstock: Penstock) -> None:
     """A2, A10: the last message counts; `id` is an alias; the same message id starts no second run."""
-    body = {
+    body: dict[str, Any] = {
         "id": "client-made-chat",
         "trigger": "submit-message",
         "messages": [

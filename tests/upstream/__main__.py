@@ -4,13 +4,14 @@ import argparse
 import asyncio
 import contextlib
 import sys
+from collections.abc import Coroutine
 
-from upstream.server import run
+from upstream.server import MODELS, run
 
 
-async def _until_orphaned(port: int) -> None:
+async def _until_orphaned(serve: Coroutine[None, None, None]) -> None:
     """Serve until whoever holds our standard input goes, so that no killed test run leaves us behind."""
-    serving = asyncio.get_running_loop().create_task(run(port, _tell))
+    serving = asyncio.get_running_loop().create_task(serve)
     await asyncio.to_thread(sys.stdin.buffer.read)
     serving.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -25,10 +26,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="upstream", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--follow-stdin", action="store_true", help="end when standard input does")
+    parser.add_argument("--models", default=",".join(MODELS), help="what GET /v1/models lists")
     options = parser.parse_args()
-    serve = _until_orphaned(options.port) if options.follow_stdin else run(options.port, _tell)
+    serve = run(options.port, _tell, tuple(options.models.split(",")))
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve)
+        asyncio.run(_until_orphaned(serve) if options.follow_stdin else serve)
 
 
 main()

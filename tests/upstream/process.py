@@ -50,16 +50,25 @@ class Seen:
 class Upstream:
     """The server's process."""
 
-    def __init__(self, port: int = 0) -> None:
-        """Take the port to listen on; 0 for any free one."""
+    def __init__(self, port: int = 0, *, models: Sequence[str] = ()) -> None:
+        """Take the port to listen on, 0 for any free one, and what it lists, if not the usual models."""
         self._wanted = port
+        self._models = models
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
     def start(self) -> Self:
         """Start it and wait until its port is open."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "upstream", "--follow-stdin", "--port", str(self._wanted or self.port)],
+            [
+                sys.executable,
+                "-m",
+                "upstream",
+                "--follow-stdin",
+                "--port",
+                str(self._wanted or self.port),
+                *self._listed(),
+            ],
             cwd=_TESTS,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -79,6 +88,9 @@ class Upstream:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+    def _listed(self) -> list[str]:
+        return ["--models", ",".join(self._models)] if self._models else []
 
     @property
     def root(self) -> str:

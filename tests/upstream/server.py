@@ -27,7 +27,8 @@ _SETTLE = 0.02
 class Server:
     """Serves connections and remembers what came."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: tuple[str, ...]) -> None:
+        self._models = models
         self.seen: list[dict[str, Any]] = []
 
     async def serve(self, connection: Connection) -> None:
@@ -46,7 +47,7 @@ class Server:
             case _, path if path.startswith("/html/"):
                 await _page(connection, 200)
             case "GET", "/v1/models":
-                await _json(connection, 200, wire.models(MODELS))
+                await _json(connection, 200, wire.models(self._models))
             case "POST", "/v1/chat/completions":
                 await self._chat(connection, request)
             case _:
@@ -302,9 +303,9 @@ def _inside_a_character(data: bytes) -> int | None:
     return next((at for at, byte in enumerate(data) if byte & 0xC0 == 0x80), None)
 
 
-async def run(port: int, ready: Callable[[int], None]) -> None:
+async def run(port: int, ready: Callable[[int], None], models: tuple[str, ...] = MODELS) -> None:
     """Serve until cancelled; tell the port once it is open."""
-    server = Server()
+    server = Server(models)
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(lambda: Connection(server.serve), "127.0.0.1", port)
     ready(listener.sockets[0].getsockname()[1])

@@ -3,14 +3,13 @@
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, Field, model_validator
 from starlette.responses import StreamingResponse
 
 from penstock.actor import Actor
 from penstock.api.problems import CursorForeign
 from penstock.api.services import Asking, Services, Visitor
-from penstock.api.shapes import Answered, ResponseMode, shape_message
+from penstock.api.shapes import Answered, Body, ResponseMode, Shape, shape_message
 from penstock.api.sse import UI_STREAM_HEADER, chat_frames, event_stream, parse_cursor
 from penstock.chats.service import Send
 from penstock.runs.model import Run, RunNotFound
@@ -19,10 +18,8 @@ from penstock.streams.model import START, Position
 Trigger = Literal["submit-message", "regenerate-message", "continue-message"]
 
 
-class ChatSettings(BaseModel):
+class ChatSettings(Shape):
     """How the model should answer."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
@@ -44,10 +41,8 @@ class SentMessage(BaseModel):
         return "".join(str(part.get("text", "")) for part in self.parts if part.get("type") == "text")
 
 
-class ChatBody(BaseModel):
+class ChatBody(Body):
     """What is asked. `message` with `chatId` are ours; `messages` with `id` are the AI SDK's."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
     message: str | None = None
     chat_id: str | None = Field(default=None, description="The chat to go on with; a new one without it.")

@@ -7,12 +7,12 @@ from pydantic import Field
 
 from penstock.api.services import Asking, Services, Visitor
 from penstock.api.shapes import (
+    Body,
     ChatDetail,
     ChatPage,
     ChatShape,
     MessagePage,
     MessageShape,
-    Shape,
     shape_chat,
     shape_message,
     shape_messages,
@@ -23,19 +23,19 @@ Cursor = Annotated[str | None, Query(max_length=200)]
 PAGE = 50
 
 
-class NewChat(Shape):
+class NewChat(Body):
     """A chat to begin."""
 
     title: str | None = Field(default=None, max_length=200)
 
 
-class ChatChange(Shape):
+class ChatChange(Body):
     """What to change of a chat."""
 
     title: str = Field(min_length=1, max_length=200, pattern=r"\S")
 
 
-class NewMessage(Shape):
+class NewMessage(Body):
     """A message to store."""
 
     message: str

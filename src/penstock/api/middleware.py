@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from http.cookies import SimpleCookie
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from penstock.api.problems import BodyTooLarge, on_penstock_error
+from penstock.api.problems import on_http_exception
 from penstock.auth.visitor import VisitorCookies
 from penstock.kit.ids import new_id
 
@@ -77,7 +78,7 @@ class BodyLimit:
             return
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > self.limit:
-            response = await on_penstock_error(Request(scope), self._refusal())
+            response = await on_http_exception(Request(scope), HTTPException(413))
             await response(scope, receive, send)
             return
         received = 0
@@ -87,13 +88,10 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self.limit:
-                raise self._refusal()
+                raise HTTPException(413)
             return message
 
         await self.app(scope, counted, send)
-
-    def _refusal(self) -> BodyTooLarge:
-        return BodyTooLarge(f"The body may have {self.limit:,} bytes.", limit=self.limit)
 
 
 class Visitors:

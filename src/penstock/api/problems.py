@@ -25,12 +25,6 @@ class Problem(BaseModel):
     request_id: str = Field(alias="requestId", description="Find the request in the logs by it.")
 
 
-class BodyTooLarge(InvalidInput):
-    """What was sent is larger than this server takes."""
-
-    code = "body_too_large"
-
-
 class CursorForeign(Conflict):
     """This cursor belongs to another run. Load the chat again."""
 
@@ -38,7 +32,6 @@ class CursorForeign(Conflict):
 
 
 STATUS: Sequence[tuple[type[PenstockError], int]] = (
-    (BodyTooLarge, 413),
     (OffsetInvalid, 400),
     (InvalidInput, 422),
     (NotFound, 404),
@@ -51,6 +44,7 @@ STATUS: Sequence[tuple[type[PenstockError], int]] = (
 _OF_FRAMEWORK: Mapping[int, tuple[str, str]] = {
     400: ("json_invalid", "The body is not valid JSON."),
     404: ("not_found", "There is nothing at this address."),
+    413: ("body_too_large", "What was sent is larger than this server takes."),
     405: ("method_not_allowed", "This address does not take that method."),
 }
 """What the framework refuses by itself."""

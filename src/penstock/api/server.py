@@ -1,5 +1,6 @@
 """The HTTP server process: uvicorn, ending open streams before it waits for them."""
 
+import socket
 from collections.abc import Callable
 from types import FrameType
 
@@ -7,17 +8,22 @@ import uvicorn
 from starlette.types import ASGIApp
 
 _GRACE_SECONDS = 10
+_BACKLOG = 2048
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; port 0 is any free one. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
 class Server(uvicorn.Server):
     """A server that says goodbye first: uvicorn alone waits for ever for streams that have no reason to end."""
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int, on_exit: Callable[[], None]) -> None:
-        """Take the app, where to listen, and what lets open streams end."""
+    def __init__(self, app: ASGIApp, *, on_exit: Callable[[], None]) -> None:
+        """Take the app, and what lets open streams end."""
         config = uvicorn.Config(
             app,
-            host=host,
-            port=port,
             loop="uvloop",
             http="httptools",
             ws="none",

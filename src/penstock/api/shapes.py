@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from penstock.chats.model import Chat, ChatStatus, Listing, Message, MessageStatus, Role
+from penstock.kit.text import is_storable
 from penstock.runs.model import Run, RunStatus
 
 
@@ -15,6 +16,25 @@ class Shape(BaseModel):
     """Spells its fields in camelCase outside."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+
+
+class Body(Shape):
+    """What clients send. Text that no database could hold is refused before anything is done."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unstorable(cls, body: Any) -> Any:  # any JSON
+        """Refuse NUL and halves of characters, wherever they are."""
+        pending = [body]
+        while pending:
+            value = pending.pop()
+            if isinstance(value, str) and not is_storable(value):
+                raise ValueError("The text holds a character that cannot be stored")  # pydantic's way
+            if isinstance(value, dict):
+                pending += [*cast("dict[str, Any]", value).keys(), *cast("dict[str, Any]", value).values()]
+            elif isinstance(value, list):
+                pending += cast("list[Any]", value)
+        return body
 
 
 def _from_millis(value: object) -> object:

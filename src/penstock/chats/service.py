@@ -27,6 +27,7 @@ from penstock.chats.title import title_of
 from penstock.db.database import Database
 from penstock.kit.clock import Clock, Millis
 from penstock.kit.ids import is_id, new_id
+from penstock.kit.text import is_storable
 from penstock.providers.catalog import Catalog
 from penstock.runs import store as runs
 from penstock.runs.execute import WORK_TOPIC
@@ -355,8 +356,10 @@ class ChatService:
 
 def _known_chat(connection: sa.Connection, actor: Actor, name: str) -> str | None:
     """Return the id of the actor's chat that goes by this name: an alias, or the id itself."""
-    if alias_of := store.find_alias(connection, actor, name):
-        return alias_of
+    if not is_storable(name):
+        return None
+    if aliased := store.find_alias(connection, actor, name):
+        return aliased
     try:
         return store.get_chat(connection, actor, name).id
     except ChatNotFound:

@@ -17,6 +17,7 @@ from penstock.chats.model import (
     Role,
 )
 from penstock.db.owned import find_owned, owned_by
+from penstock.db.schema import Big, Id
 from penstock.db.schema import chat as chat_table
 from penstock.db.schema import message as message_table
 from penstock.db.schema import run as run_table
@@ -70,7 +71,8 @@ def list_chats(
     place = sa.tuple_(chat_table.c.updated_at, chat_table.c.id)
     query = sa.select(chat_table).where(owned_by(actor, chat_table))
     if before is not None:
-        query = query.where(place < sa.tuple_(*before))
+        updated_at, chat_id = before
+        query = query.where(place < sa.tuple_(sa.literal(updated_at, Big), sa.literal(chat_id, Id)))
     newest_first = (chat_table.c.updated_at.desc(), chat_table.c.id.desc())
     rows = connection.execute(query.order_by(*newest_first).limit(limit).offset(offset)).mappings().all()
     live = runs.live_of_chats(connection, actor, [row["id"] for row in rows])

@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -82,16 +83,25 @@ def serve(settings: Settings, options: argparse.Namespace) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     lock = None if settings.is_scaled else _lock_data_dir(settings)
     _prepare_database(settings)
+    listening = _listen(settings)
     app = build_app(settings, with_worker=not options.no_worker)
-    server = Server(app.http, host=settings.host, port=settings.port, on_exit=app.follower.close)
-    print(f"Penstock serves http://{_shown(settings.host)}:{settings.port}", flush=True)
-    server.run()
+    server = Server(app.http, on_exit=app.follower.close)
+    print(f"Penstock serves http://{_shown(settings.host)}:{listening.getsockname()[1]}", flush=True)
+    server.run(sockets=[listening])
     if lock is not None:
         lock.release()
-    if not server.started:
+
+
+def _listen(settings: Settings) -> socket.socket:
+    from penstock.api.server import listen
+
+    try:
+        return listen(settings.host, settings.port)
+    except OSError as error:
         raise CommandFailed(
-            f"Port {settings.port} of {settings.host} cannot be used. Choose another with --port or PENSTOCK_PORT."
-        )
+            f"Port {settings.port} of {settings.host} cannot be used ({error.strerror})."
+            " Choose another with --port or PENSTOCK_PORT."
+        ) from None
 
 
 def _shown(host: str) -> str:

@@ -103,7 +103,7 @@ VENDORS: Mapping[str, Vendor] = {
         quirks=Quirks(
             max_tokens_field="max_completion_tokens",
             # Its list also holds embeddings, speech, images and a dated copy of each model.
-            chat_models=re.compile(r"(gpt-[45](\.\d+)?|gpt-4o|o\d)(-(mini|nano))?"),
+            chat_models=re.compile(r"(gpt-[4-9](\.\d+)?|gpt-4o|o\d)(-(mini|nano))?"),
         ),
     ),
     "ollama": Vendor(id="ollama", name="Ollama", base_url="http://127.0.0.1:11434/v1", key_variable=None),
@@ -191,19 +191,22 @@ class Catalog:
 
     def __init__(
         self,
-        vendors: Sequence[VendorConfig],
+        configs: Sequence[VendorConfig],
         transport: Transport,
         tasks: TaskOwner,
         *,
+        vendors: Mapping[str, Vendor] = VENDORS,
         timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
         demo: DemoProvider | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the vendors to offer, in order, what they share, and a clock in seconds. The demo comes last.
 
+        `vendors` is what is known of them.
+
         Raises InvalidInput for a vendor that is not known and has no base URL, and for unusable keys and URLs.
         """
-        self._sources = {each.id: _Source(_vendor(each), each, transport, timeouts) for each in vendors}
+        self._sources = {each.id: _Source(_vendor(each, vendors), each, transport, timeouts) for each in configs}
         self._demo = demo or DemoProvider()
         self._tasks = tasks
         self._clock = clock
@@ -255,8 +258,8 @@ class Catalog:
             source.awaited = True
 
 
-def _vendor(config: VendorConfig) -> Vendor:
-    if vendor := VENDORS.get(config.id):
+def _vendor(config: VendorConfig, vendors: Mapping[str, Vendor]) -> Vendor:
+    if vendor := vendors.get(config.id):
         return vendor
     if not config.base_url or not re.fullmatch(r"[a-z0-9-]+", config.id) or config.id == DemoProvider.id:
         raise InvalidInput(f"There is no vendor {config.id!r}. One of your own needs a base URL.")

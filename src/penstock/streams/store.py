@@ -11,6 +11,7 @@ from penstock.db.schema import producer as producer_table
 from penstock.db.schema import stream as stream_table
 from penstock.db.schema import stream_batch
 from penstock.kit.clock import Millis
+from penstock.kit.text import is_storable
 from penstock.streams.model import (
     Append,
     AppendRefused,
@@ -48,10 +49,10 @@ def delete(connection: sa.Connection, paths: Iterable[str]) -> None:
 
 def find(connection: sa.Connection, actor: Actor, path: str) -> int:
     """Return the id of the actor's stream at the path. Raises StreamNotFound, also for a stranger's."""
-    found = connection.scalar(
+    found = is_storable(path) and connection.scalar(
         sa.select(stream_table.c.id).where(stream_table.c.path == path, owned_by(actor, stream_table))
     )
-    if found is None:
+    if not found:
         raise StreamNotFound
     return found
 

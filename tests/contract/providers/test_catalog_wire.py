@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from penstock.kit.tasks import TaskOwner
-from penstock.providers.catalog import LIST_SECONDS, Catalog, Group, VendorConfig
+from penstock.providers.catalog import LIST_SECONDS, VENDORS, Catalog, Group, Vendor, VendorConfig
 from penstock.providers.transport import Transport
 from upstream.client import asking, collect
 from upstream.process import Upstream
@@ -39,8 +40,8 @@ Make = Callable[..., Catalog]
 async def make(transport: Transport, clock: Clock) -> AsyncIterator[Make]:
     tasks = TaskOwner()
 
-    def made(*vendors: VendorConfig) -> Catalog:
-        return Catalog(vendors, transport, tasks, clock=clock)
+    def made(*configs: VendorConfig, vendors: Mapping[str, Vendor] = VENDORS) -> Catalog:
+        return Catalog(configs, transport, tasks, vendors=vendors, clock=clock)
 
     yield made
     await tasks.cancel_all()
@@ -143,3 +144,40 @@ async def test_c1_a_resolved_model_answers(make: Make, upstream: Upstream) -> No
     provider, model = make(custom(upstream.base_url)).resolve("openai/echo-3-1")
     answer = await collect(provider, asking(model.name))
     assert answer.text == expected_text("echo-3-1")
+
+
+KEYED = VendorConfig(id="openai", api_key="sk-test")
+CURATED = [model.id for model in VENDORS["openai"].models]
+
+
+def vendors(base_url: str) -> Mapping[str, Vendor]:
+    """Return what is known of OpenAI, as if its own server were at this base URL."""
+    return {"openai": replace(VENDORS["openai"], base_url=base_url)}
+
+
+async def test_c4_openai_with_a_key_that_is_away_has_its_curated_models(make: Make) -> None:
+    catalog = make(KEYED, vendors=vendors(NOWHERE))
+    groups = await catalog.models()
+    assert ids(groups, "openai") == CURATED
+    assert all(model.available for model in groups[0].models)
+    assert await catalog.default() == CURATED[0]
+
+
+async def test_c4_openai_with_a_refused_key_has_its_curated_models_but_not_available(
+    make: Make, upstream: Upstream
+) -> None:
+    catalog = make(KEYED, vendors=vendors(f"{upstream.root}/refuse/v1"))
+    groups = await catalog.models()
+    assert ids(groups, "openai") == CURATED
+    assert not any(model.available for model in groups[0].models)
+    assert await catalog.default() == "demo/tour"
+
+
+async def test_c4_of_what_openai_lists_only_models_that_chat_are_given_the_known_ones_first(make: Make) -> None:
+    listed = ("whisper-1", "gpt-6", "gpt-4.1", "gpt-5.9-mini", "gpt-4.1-2025-04-14", "gpt-5", "gpt-image-1")
+    with Upstream(models=listed) as server:
+        catalog = make(KEYED, vendors=vendors(server.base_url))
+        groups = await catalog.models()
+    assert ids(groups, "openai") == ["openai/gpt-4.1", "openai/gpt-5", "openai/gpt-6", "openai/gpt-5.9-mini"]
+    assert groups[0].models[0] == next(model for model in VENDORS["openai"].models if model.id == "openai/gpt-4.1")
+    assert await catalog.default() == "openai/gpt-4.1"

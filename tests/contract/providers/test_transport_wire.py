@@ -170,6 +170,24 @@ async def test_a11_what_is_no_whole_http_reply_is_an_error(
     assert not leaks(answer.error)
 
 
+async def test_a11_a_refusal_whose_body_never_comes_whole_is_known_by_its_status(build: Build) -> None:
+    async with serving(b'HTTP/1.1 503 No\r\nContent-Length: 500\r\n\r\n{"error":') as base_url:
+        answer = await collect(build(base_url=base_url), asking("echo"))
+    assert answer.error is not None
+    assert (answer.error.kind, answer.error.status) == (ErrorKind.OVERLOADED, 503)
+
+
+async def test_c4_the_context_window_is_taken_from_servers_that_tell_it(build: Build) -> None:
+    body = b'{"data":[{"id":"a","max_model_len":4096},{"id":"b","context_length":7},{"id":"c","max_context_length":9}]}'
+    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body) as base_url:
+        models = await build(base_url=base_url).models()
+    assert [(model.id, model.capabilities.context_window) for model in models] == [
+        ("test/a", 4096),
+        ("test/b", 7),
+        ("test/c", 9),
+    ]
+
+
 def leaks(error: BaseException | None) -> bool:
     """Say whether the key is anywhere in this error or those before it, however someone prints them."""
     while error is not None:

@@ -98,7 +98,7 @@ def test_curated_models_belong_to_their_vendor() -> None:
         ("whisper-1", False),
     ],
 )
-def test_openai_s_list_is_reduced_to_models_that_chat(name: str, chats: bool) -> None:  # noqa: FBT001  # a table
+def test_openai_s_list_is_reduced_to_models_that_chat(name: str, chats: bool) -> None:  # a table
     pattern = VENDORS["openai"].quirks.chat_models
     assert pattern is not None
     assert (pattern.fullmatch(name) is not None) is chats

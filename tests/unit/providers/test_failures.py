@@ -55,7 +55,9 @@ def test_a11_every_kind_has_a_sentence_that_names_the_provider(kind: ErrorKind) 
         (529, ErrorKind.OVERLOADED, True),
     ],
 )
-def test_a11_a_status_decides_the_kind_and_whether_to_try_again(status: int, kind: ErrorKind, retryable: bool) -> None:  # noqa: FBT001  # a table
+def test_a11_a_status_decides_the_kind_and_whether_to_try_again(
+    status: int, kind: ErrorKind, retryable: bool
+) -> None:  # a table
     error = refusal("Acme", status)
     assert (error.kind, error.status, error.retryable) == (kind, status, retryable)
 

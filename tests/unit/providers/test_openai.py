@@ -181,6 +181,11 @@ STREAMS: dict[str, tuple[bytes, Sequence[Delta], ErrorKind | None]] = {
         [HELLO[0]],
         ErrorKind.SERVER,
     ),
+    "error object without its blank line": (
+        choice(content="Hel") + event({"error": {"type": "overloaded_error"}}).rstrip(),
+        [HELLO[0]],
+        ErrorKind.OVERLOADED,
+    ),
     "finish reason error": (choice(content="Hel") + choice("error") + DONE, [HELLO[0]], ErrorKind.FAILED),
     "multi-byte characters": (choice("stop", content="né→漢🙂") + DONE, [Text("né→漢🙂"), Finish("stop")], None),
 }

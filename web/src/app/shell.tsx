@@ -29,6 +29,7 @@ function Topbar() {
   const [location] = useLocation()
   // The drawer belongs to the page it was opened on: going elsewhere closes it.
   const [openedOn, setOpenedOn] = useState<string>()
+  if (openedOn !== undefined && openedOn !== location) setOpenedOn(undefined)
   const close = (): void => {
     setOpenedOn(undefined)
   }
@@ -51,13 +52,21 @@ function Topbar() {
       >
         <Icon name="plus" className="size-5" />
       </Link>
-      {openedOn === location && (
+      {openedOn !== undefined && (
         <Dialog
           label="Menu"
           onClose={close}
           className="me-auto h-dvh max-h-none w-[min(19rem,85vw)] max-w-none border-e border-line bg-panel"
         >
-          <Sidebar onClose={close} />
+          <div
+            className="h-full"
+            onClick={(event) => {
+              // The address stays when the link leads to the page that is open already.
+              if ((event.target as Element).closest('a')) close()
+            }}
+          >
+            <Sidebar onClose={close} />
+          </div>
         </Dialog>
       )}
     </header>

@@ -140,8 +140,10 @@ export class Conversation {
   adopt(detail: ChatDetail, at: number): void {
     if (this.active || at < this.changedAt) return
     const shown = this.chat.messages
-    const messages = merge(shown, detail.messages.items.map(toMessage), this.local.get().failed?.id)
+    const failedId = this.local.get().failed?.id
+    const messages = merge(shown, detail.messages.items.map(toMessage), failedId)
     this.chat.messages = messages
+    if (failedId !== undefined && !messages.some(({ id }) => id === failedId)) this.discard(failedId)
     if (messages[0]?.id === detail.messages.items[0]?.id) {
       this.update({ earlier: detail.messages.nextCursor ?? undefined })
     }
@@ -155,7 +157,7 @@ export class Conversation {
   }
 
   private async resume(runId: string): Promise<void> {
-    await this.follow(() => this.chat.resumeStream(), runId)
+    await this.follow(() => this.chat.resumeStream({ body: { runId } }), runId)
   }
 
   private async follow(request: () => Promise<void>, resumed?: string): Promise<void> {

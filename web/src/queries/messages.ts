@@ -37,6 +37,14 @@ export function hold(messages: Message[], held: Message | undefined): Message[] 
 export function merge(shown: Message[], stored: Message[], failedId: string | undefined): Message[] {
   const overlap = shown.findIndex(({ id }) => id === stored[0]?.id)
   const older = overlap > 0 ? shown.slice(0, overlap) : []
-  const failed = shown.filter(({ id }) => id === failedId && !stored.some((message) => message.id === id))
-  return [...older, ...stored, ...failed]
+  const failed = shown.find(({ id }) => id === failedId)
+  return [...older, ...stored, ...(failed && !hasArrived(failed, stored, shown) ? [failed] : [])]
+}
+
+/** When only the answer to a send was lost, the message is stored after all, under an id of the server. */
+function hasArrived(failed: Message, stored: Message[], shown: Message[]): boolean {
+  const known = new Set(shown.map(({ id }) => id))
+  return stored.some(
+    (message) => message.role === 'user' && !known.has(message.id) && textOf(message) === textOf(failed),
+  )
 }

@@ -42,6 +42,8 @@ interface Exchange {
 
 /** How far one run has been read. */
 interface Reading {
+  /** Where polling would begin, when the run is known. */
+  start: Cursor | undefined
   cursor: Cursor | undefined
   failures: number
   ended: boolean
@@ -49,8 +51,10 @@ interface Reading {
 
 export interface SendBody {
   model?: string
-  /** Set by `resumeStream` to let a message go on; its log replays the whole message (EV8). */
+  /** With `resumeStream`: the message that shall go on. Its log replays the whole message (EV8). */
   continues?: string
+  /** With `resumeStream`: the run that is live, which can be polled even when no stream gets through. */
+  runId?: string
 }
 
 type SendOptions = Parameters<ChatTransport<Message>['sendMessages']>[0]
@@ -79,12 +83,14 @@ export class Transport implements ChatTransport<Message> {
   }
 
   async reconnectToStream({ abortSignal, body }: ReconnectOptions): Promise<ReadableStream<Chunk> | null> {
-    const continues = (body as SendBody | undefined)?.continues
-    const exchange = continues
-      ? await this.post(continuation(continues, body as SendBody), abortSignal)
-      : await this.attachOrRetry(abortSignal)
+    const { continues, model, runId } = (body ?? {}) as SendBody
+    const exchange =
+      continues === undefined
+        ? await this.attachOrRetry(abortSignal)
+        : await this.post(continuation(continues, model), abortSignal)
     if (exchange === 'gone') return null
-    return toStream((signal) => this.follow(exchange, signal), abortSignal)
+    const start = runId === undefined ? undefined : { run: runId, offset: '-1' }
+    return toStream((signal) => this.follow(exchange, signal, start), abortSignal)
   }
 
   private async post(request: object, signal?: AbortSignal): Promise<Exchange> {
@@ -121,8 +127,8 @@ export class Transport implements ChatTransport<Message> {
     return exchange
   }
 
-  private async *follow(first: Exchange | undefined, signal: AbortSignal): AsyncGenerator<Chunk, void> {
-    const reading: Reading = { cursor: undefined, failures: 0, ended: false }
+  private async *follow(first: Exchange | undefined, signal: AbortSignal, start?: Cursor): AsyncGenerator<Chunk, void> {
+    const reading: Reading = { start, cursor: undefined, failures: 0, ended: false }
     let exchange = first
     try {
       for (;;) {
@@ -246,8 +252,9 @@ export class Transport implements ChatTransport<Message> {
 
   /** A plain read of the run's log (RD4), for networks where no stream gets through. */
   private async *poll(reading: Reading, signal: AbortSignal): AsyncGenerator<Chunk, void> {
-    if (!reading.cursor) return
-    const { run, offset } = reading.cursor
+    const from = reading.cursor ?? reading.start
+    if (!from) return
+    const { run, offset } = from
     const path = `/v1/stream/runs/${encodeURIComponent(run)}?offset=${offset}`
     const { response } = await this.fetch(path, {}, signal)
     const next = response.headers.get('stream-next-offset')
@@ -269,7 +276,7 @@ function requestOf({ trigger, messages, messageId, body }: Omit<SendOptions, 'ab
   return { message: message ? textOf(message) : '', clientMessageId: message?.id, model }
 }
 
-function continuation(messageId: string, { model }: SendBody): object {
+function continuation(messageId: string, model: string | undefined): object {
   return { trigger: 'continue-message', messageId, clientMessageId: generateId(), model }
 }
 

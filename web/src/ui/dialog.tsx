@@ -22,7 +22,8 @@ export function Dialog({ label, className, onClose, children }: DialogProps) {
       className={`backdrop:bg-black/45 ${className}`}
       onCancel={(event) => {
         event.preventDefault()
-        onClose()
+        // React passes the event on to the dialog around this one.
+        if (event.target === event.currentTarget) onClose()
       }}
       onClick={(event) => {
         if (event.target === event.currentTarget) onClose()

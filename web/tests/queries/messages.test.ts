@@ -27,7 +27,8 @@ it('keeps older pages before the stored page and replaces the rest', () => {
 it('keeps a message that could not be sent, unless the server has it after all', () => {
   const shown = [message('1'), message('failed')]
   expect(ids(merge(shown, [message('1')], 'failed'))).toEqual(['1', 'failed'])
-  expect(ids(merge(shown, [message('1'), message('failed')], 'failed'))).toEqual(['1', 'failed'])
+  const arrived: Message = { ...message('u7', 'failed'), role: 'user' }
+  expect(ids(merge(shown, [message('1'), arrived], 'failed'))).toEqual(['1', 'u7'])
 })
 
 it('takes the stored page alone when the two have nothing in common', () => {

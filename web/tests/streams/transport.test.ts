@@ -44,7 +44,7 @@ afterEach(() => {
   server?.close()
 })
 
-async function serve(handle: (exchange: Exchange) => void): Promise<string> {
+async function serve(handle: (exchange: Exchange) => unknown): Promise<string> {
   let count = 0
   server = createServer((request, response) => {
     let text = ''
@@ -170,6 +170,19 @@ it('replays a run after a reload', async () => {
     response.end(frames(0))
   })
   const stream = await transport(origin, { chatId: 'c1' }).reconnectToStream({ chatId: 'local' })
+  expect(stream && text(await fold(stream))).toBe(answer)
+})
+
+it('polls a run from its beginning where no stream ever gets through', async () => {
+  const origin = await serve(({ response, url }) => {
+    if (!url.startsWith('/v1/')) return response.writeHead(502).end()
+    const position = new URL(url, 'http://x').searchParams.get('offset')
+    const start = position === '-1' ? 0 : Number(position)
+    const next = Math.min(start + 25, log.length)
+    return response.setHeader('stream-next-offset', offset(next)).end(JSON.stringify(log.slice(start, next)))
+  })
+  const subject = transport(origin, { chatId: 'c1' })
+  const stream = await subject.reconnectToStream({ chatId: 'local', body: { runId: 'r1' } })
   expect(stream && text(await fold(stream))).toBe(answer)
 })
 

@@ -1,0 +1,109 @@
+"""The command line: what it prints, and how it refuses (G2)."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.penstock import Penstock
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Penstock:
+    """An installation on SQLite that does not run."""
+    return Penstock(folder=tmp_path)
+
+
+@pytest.mark.parametrize("arguments", [("worker",), ("serve", "--no-worker")])
+def test_what_needs_postgres_says_so_on_sqlite(stopped: Penstock, arguments: tuple[str, ...]) -> None:
+    """G2: one sentence, status 1."""
+    done = stopped.command(*arguments)
+    assert done.returncode == 1
+    assert "needs Postgres" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PENSTOCK_PORT", "eighty"),
+        ("PENSTOCK_PORT", "70000"),
+        ("PENSTOCK_DATABASE_URL", "mysql://localhost/x"),
+        ("PENSTOCK_REDIS_URL", "localhost:6379"),
+        ("PENSTOCK_SECRET_KEY", "short"),
+        ("PENSTOCK_LONG_POLL_SECONDS", "nan"),
+        ("OPENAI_BASE_URL", "api.example.org"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_sentence(tmp_path: Path, name: str, value: str) -> None:
+    """G2: it names the setting and how to mend it."""
+    done = Penstock(folder=tmp_path, environment={name: value}).command("serve")
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert value not in done.stderr or name != "PENSTOCK_SECRET_KEY"
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_doctor_finds_a_usable_installation_usable(stopped: Penstock) -> None:
+    """G2."""
+    done = stopped.command("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "SQLite" in done.stdout
+    assert "demo" in done.stdout
+
+
+def test_doctor_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
+    """G2."""
+    away = Penstock(folder=tmp_path, database_url="postgresql://penstock@127.0.0.1:9/none")
+    done = away.command("doctor")
+    assert done.returncode == 1
+    assert "WRONG" in done.stdout
+    assert "PENSTOCK_DATABASE_URL" in done.stdout
+
+
+def test_an_unmigrated_database_is_named_and_migrate_mends_it(postgres_empty: str, tmp_path: Path) -> None:
+    """G2."""
+    penstock = Penstock(folder=tmp_path, database_url=postgres_empty)
+    refused = penstock.command("serve", "--no-worker")
+    assert refused.returncode == 1
+    assert "penstock migrate" in refused.stderr
+    assert penstock.command("migrate").returncode == 0
+    penstock.start().terminate()
+
+
+def test_two_servers_cannot_share_a_data_directory(stopped: Penstock) -> None:
+    """G2: the second says so, the first goes on."""
+    stopped.start()
+    try:
+        second = Penstock(folder=stopped.folder).command("serve")
+        assert second.returncode == 1
+        assert "data directory" in second.stderr
+        stopped.wait_ready()
+    finally:
+        stopped.kill()
+
+
+def test_a_port_that_is_taken_is_named(stopped: Penstock, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """G2."""
+    stopped.start()
+    try:
+        second = Penstock(folder=tmp_path_factory.mktemp("second"), port=stopped.port).command("serve")
+        assert second.returncode == 1
+        assert f"Port {stopped.port}" in second.stderr
+    finally:
+        stopped.kill()
+
+
+def test_openapi_prints_the_document_that_is_served(penstock: Penstock) -> None:
+    """G4."""
+    printed = json.loads(penstock.command("openapi").stdout)
+    with penstock.client() as client:
+        assert client.get("/api/openapi.json").json() == printed
+
+
+def test_an_installation_that_is_up_says_so(penstock: Penstock) -> None:
+    """G5."""
+    with penstock.client() as client:
+        assert client.get("/healthz").json() == {"status": "ok"}
+        assert client.get("/readyz").json() == {"status": "ok"}
