@@ -58,7 +58,7 @@ openapi: setup ## Write the OpenAPI document that the web client is made from
 
 .PHONY: bench
 bench: setup-test build ## Measure, and write bench/results/
-	$(BIN)/python -m bench
+	PYTHONPATH=tests $(BIN)/python -m bench
 
 .PHONY: lock
 lock: .stamps/uv ## Resolve the Python dependencies again (versions at least three days old)

@@ -21,7 +21,9 @@ TakeOver = Literal["auto", "restart", "interrupt"]
 it cannot, `restart` always begins again, `interrupt` ends it and leaves Continue to the person."""
 
 
-def _text(value: str) -> str:
+def _host(value: str) -> str:
+    if not value:
+        raise ValueError("must be an address to listen on, for example 127.0.0.1")
     return value
 
 
@@ -29,18 +31,29 @@ def _optional(value: str) -> str | None:
     return value or None
 
 
-def _path(value: str) -> Path:
-    return Path(value).expanduser()
+def _folder(value: str) -> Path:
+    try:
+        folder = Path(value).expanduser()
+    except RuntimeError:  # there is no such user
+        folder = Path()
+    if folder == Path():
+        raise ValueError("must be a folder, for example data or /var/lib/penstock")
+    return folder
+
+
+def _number(value: str) -> int:
+    """Return a whole number, or -1 for anything else; no figure here has more than 18 digits."""
+    return int(value) if value.isdecimal() and len(value) <= 18 else -1
 
 
 def _port(value: str) -> int:
-    if not value.isdecimal() or not 0 <= int(value) <= 65535:
+    if not 0 <= _number(value) <= 65535:
         raise ValueError("must be a port number from 0 to 65535, for example 8000")
     return int(value)
 
 
 def _positive(value: str) -> int:
-    if not value.isdecimal() or int(value) < 1:
+    if _number(value) < 1:
         raise ValueError("must be a whole number from 1 on")
     return int(value)
 
@@ -55,8 +68,18 @@ def _seconds(value: str) -> float:
     return seconds
 
 
+def _is_address(value: str, *schemes: str) -> bool:
+    """Say whether the value is a URL of one of the schemes whose parts can be read."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # read only when asked for
+    except ValueError:
+        return False
+    return parts.scheme in schemes
+
+
 def _database_url(value: str) -> str:
-    if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
+    if value and not _is_address(value, "postgresql", "postgres"):
         raise ValueError(
             "must be a Postgres address such as postgresql://user:password@host/name;"
             " leave it unset to use SQLite in the data directory"
@@ -65,13 +88,13 @@ def _database_url(value: str) -> str:
 
 
 def _redis_url(value: str) -> str | None:
-    if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+    if value and not _is_address(value, "redis", "rediss", "unix"):
         raise ValueError("must be a Redis address such as redis://host:6379/0; leave it unset to do without Redis")
     return value or None
 
 
 def _http_url(value: str) -> str | None:
-    if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+    if value and not (_is_address(value, "http", "https") and urlsplit(value).hostname):
         raise ValueError("must be an http or https address such as https://host/v1")
     return value.rstrip("/") or None
 
@@ -97,10 +120,10 @@ def _setting(name: str, default: str, read: Callable[[str], Any], about: str) ->
 class Settings:
     """What an operator can choose. Each field names its environment variable, and says what it is for."""
 
-    data_dir: Path = _setting("PENSTOCK_DATA_DIR", "data", _path, "folder of the database and the key file")
+    data_dir: Path = _setting("PENSTOCK_DATA_DIR", "data", _folder, "folder of the database and the key file")
     database_url: str = _setting("PENSTOCK_DATABASE_URL", "", _database_url, "Postgres address; unset: SQLite")
     redis_url: str | None = _setting("PENSTOCK_REDIS_URL", "", _redis_url, "Redis address for limits and wake-ups")
-    host: str = _setting("PENSTOCK_HOST", "127.0.0.1", _text, "address to listen on")
+    host: str = _setting("PENSTOCK_HOST", "127.0.0.1", _host, "address to listen on")
     port: int = _setting("PENSTOCK_PORT", "8000", _port, "port to listen on")
     secret_key: str | None = _setting("PENSTOCK_SECRET_KEY", "", _secret, "signs cookies; unset: a key file is made")
     max_message_chars: int = _setting("PENSTOCK_MAX_MESSAGE_CHARS", "10000", _positive, "longest message")

@@ -18,6 +18,7 @@ from penstock.runs.execute import Executor
 from penstock.runs.lease import Worker
 from penstock.settings import Settings
 from penstock.streams.follow import Follower
+from penstock.streams.tail import Tails
 from penstock.streams.wake import PostgresWake, Wake
 from penstock.streams.writer import Writer
 
@@ -62,8 +63,9 @@ def build_engine(settings: Settings) -> Engine:
     tasks = TaskOwner()
     database = open_database(settings.sqlite_path, settings.database_url)
     wake = PostgresWake(settings.database_url) if settings.is_scaled else Wake()
-    writer = Writer(database, wake)
-    follower = Follower(database, wake)
+    tails = Tails()
+    writer = Writer(database, wake, tails)
+    follower = Follower(database, wake, tails)
     transport = Transport()
     timeouts = Timeouts(
         connect=settings.connect_timeout,

@@ -1,4 +1,4 @@
-"""Processes are killed with SIGKILL in mid-answer; the answer goes on, once (A5 to A8). The long suite is `make crash`'s."""
+"""Processes are killed with SIGKILL in mid-answer; the answer goes on, once (A5 to A8)."""
 
 import time
 from collections.abc import Iterator

@@ -20,15 +20,16 @@ def _program(name: str) -> str:
 
 
 class Postgres:
-    """One server with a folder of its own. Databases are made from a migrated template, so that each test has a fresh one."""
+    """One server with a folder of its own. Databases are copies of a migrated template: each test has a fresh one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
         # Postgres refuses to run as root; a folder of another user's must not lie below one that it cannot enter.
         self._user = "postgres" if os.geteuid() == 0 else None
         self._folder = Path(tempfile.mkdtemp(prefix="penstock-pg-", dir="/tmp"))
         if self._user:
             os.chown(self._folder, pwd.getpwnam(self._user).pw_uid, -1)
         self.port = free_port()
+        self._fsync = fsync
         data = str(self._folder / "data")
         self._run("initdb", "--no-sync", "--auth=trust", "--username=penstock", "--encoding=UTF8", "--locale=C", data)
         self._process = self._start()
@@ -40,7 +41,7 @@ class Postgres:
             "unix_socket_directories": str(self._folder),
             "max_connections": 200,
             # The files are thrown away; a process that is killed loses nothing that the system has.
-            "fsync": "off",
+            "fsync": "on" if self._fsync else "off",
         }
         arguments = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         log = (self._folder / "log").open("ab")

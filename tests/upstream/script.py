@@ -4,6 +4,7 @@
 
     echo fast               a plain answer
     length                  ends with finish_reason "length"
+    linger                  the end of the body comes 30 ms after [DONE]
     segment                 the whole reply in one write
     crlf comments utf       CRLF lines; comments between events; multi-byte characters, each cut over two segments
     reasoning reasoning-new reasoning (`reasoning_content`, `reasoning`) of as many tokens, then the text

@@ -158,6 +158,7 @@ class Play:
                 await self._ping()
             case _:
                 await self._last_events()
+                await asyncio.sleep(0.03 if self._script.kind == "linger" else 0)
                 await self._write(LAST)
                 await self._flush()
 

@@ -3,13 +3,15 @@
 import re
 
 LONGEST = 60
+_LOOKED_AT = 1000
+"""Characters that a title is made from: brackets that never close cost the square of this."""
 _MARKUP = re.compile(r"```\w*|[`*_#>]+|!?\[([^\]]*)\]\([^)]*\)")
 
 
 def title_of(text: str) -> str:
     """Return a title of at most 60 characters, cut at a word."""
-    plain = " ".join(_MARKUP.sub(lambda found: found.group(1) or " ", text).split())
-    plain = "".join(character for character in plain if character.isprintable())
+    bare = _MARKUP.sub(lambda found: found.group(1) or " ", text[:_LOOKED_AT])
+    plain = " ".join("".join(each for each in bare if each.isprintable() or each.isspace()).split())
     if len(plain) <= LONGEST:
         return plain or "New chat"
     head = plain[: LONGEST - 1]

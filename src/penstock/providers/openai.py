@@ -43,7 +43,7 @@ from penstock.providers.transport import Call, Reply, Transport
 
 logger = logging.getLogger(__name__)
 
-_WIND_UP_SECONDS = 5.0
+_WIND_UP_SECONDS = 2.0
 """A model that has said why it ended has this long to add its usage; then the answer is complete without."""
 _MAX_ERROR_BODY = 64 * 1024
 _MAX_MODELS_BODY = 8 * 1024 * 1024

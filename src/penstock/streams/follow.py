@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import partial
 
 from penstock.actor import SYSTEM, Actor
 from penstock.db.database import Database
+from penstock.kit.tasks import TaskOwner
 from penstock.streams import store
 from penstock.streams.model import Page, Position
+from penstock.streams.tail import Tail, Tails
 from penstock.streams.wake import Wake
 from penstock.streams.writer import topic_of
 
@@ -17,12 +19,14 @@ LOOK_SECONDS = 1.0
 
 
 class Follower:
-    """Reads streams and waits for more of them."""
+    """Reads streams and waits for more of them. What one reader reads is there for all of this process."""
 
-    def __init__(self, database: Database, wake: Wake) -> None:
-        """Take the database to read and the wake-ups to wait for."""
+    def __init__(self, database: Database, wake: Wake, tails: Tails | None = None) -> None:
+        """Take the database to read, the wake-ups to wait for, and what the writer of this process has committed."""
         self._database = database
         self._wake = wake
+        self._tails = tails or Tails()
+        self._tasks = TaskOwner()
         self._is_closing = False
 
     def close(self) -> None:
@@ -43,31 +47,66 @@ class Follower:
 
     async def wait(self, stream_id: int, start: Position | None, seconds: float) -> Page:
         """Read one page, waiting up to so many seconds for it to hold something or be the last."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        with self._wake.waiting(topic_of(stream_id)) as hint:
+        async for page in self.follow(stream_id, start, seconds):
+            return page
+        return await self.read(stream_id, start)
+
+    async def follow(self, stream_id: int, start: Position | None, heartbeat: float) -> AsyncGenerator[Page]:
+        """Give page after page until the last one. An empty page that is not the last is a heartbeat.
+
+        `heartbeat` is in seconds. Raises StreamNotFound when the stream is deleted meanwhile.
+        """
+        with self._wake.waiting(topic_of(stream_id)) as hint, self._tails.following(stream_id, hint) as tail:
+            page = await self._first(stream_id, tail, start)
             while True:
-                # Cleared before the read: what is committed during it sets the hint again.
-                hint.clear()
-                page = await self.read(stream_id, start)
-                start = page.start
-                remaining = deadline - asyncio.get_running_loop().time()
-                if page.batches or page.is_last or remaining <= 0 or self._is_closing:
-                    return page
-                await _wait(hint, min(LOOK_SECONDS, remaining))
+                if not page.batches and not page.is_last:
+                    page = await self._grown(stream_id, tail, hint, page, heartbeat)
+                if self._is_closing and not page.batches:
+                    return
+                yield page
+                if page.is_last:
+                    return
+                page = tail.page(page.end) or await self._first(stream_id, tail, page.end)
 
-    async def follow(self, stream_id: int, start: Position | None, heartbeat: float) -> AsyncIterator[Page]:
-        """Give page after page until the last one. An empty page that is not the last is a heartbeat."""
-        while True:
-            page = await self.wait(stream_id, start, heartbeat)
-            if self._is_closing and not page.batches:
-                return
-            yield page
-            if page.is_last:
-                return
-            start = page.end
+    async def _first(self, stream_id: int, tail: Tail, start: Position | None) -> Page:
+        """Read a page from the store, for this reader alone: no tail reaches back so far."""
+        page = await self.read(stream_id, start)
+        if page.is_up_to_date:
+            tail.take(page)
+        return page
+
+    async def _grown(self, stream_id: int, tail: Tail, hint: asyncio.Event, page: Page, heartbeat: float) -> Page:
+        """Return the next page, or the same empty one when nothing came before the heartbeat is due."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + heartbeat
+        while not self._is_closing and clock() < deadline:
+            was_hinted = await _is_set(hint, min(LOOK_SECONDS, deadline - clock()))
+            # Cleared before the look: what is committed during it sets the hint again.
+            hint.clear()
+            known = tail.page(page.start)
+            if known is None or not (known.batches or known.is_last):
+                if was_hinted or clock() - tail.looked_at >= LOOK_SECONDS:
+                    await self._look(stream_id, tail)
+                known = tail.page(page.start) or await self._first(stream_id, tail, page.start)
+            page = known
+            if page.batches or page.is_last:
+                break
+        return page
+
+    async def _look(self, stream_id: int, tail: Tail) -> None:
+        """Read what is behind the tail, once for all readers that ask at the same time. Raises StreamNotFound."""
+        if tail.look is None or tail.look.done():
+            tail.look = self._tasks.spawn(self._read_into(stream_id, tail), f"look at stream {stream_id}")
+        await asyncio.shield(tail.look)
+
+    async def _read_into(self, stream_id: int, tail: Tail) -> None:
+        tail.looked_at = asyncio.get_running_loop().time()
+        tail.take(await self.read(stream_id, tail.end))
 
 
-async def _wait(hint: asyncio.Event, seconds: float) -> None:
+async def _is_set(hint: asyncio.Event, seconds: float) -> bool:
+    """Wait for the hint, and say whether it came in time."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await hint.wait()
+    return hint.is_set()

@@ -9,7 +9,8 @@ from penstock.actor import SYSTEM
 from penstock.db.database import Database, is_outage
 from penstock.kit.tasks import TaskOwner
 from penstock.streams import store
-from penstock.streams.model import Append, Position
+from penstock.streams.model import Append, Batch, Position
+from penstock.streams.tail import Tails
 from penstock.streams.wake import Wake
 
 logger = logging.getLogger(__name__)
@@ -29,10 +30,11 @@ def topic_of(stream_id: int) -> str:
 class Writer:
     """Commits the appends of this process, a group at a time."""
 
-    def __init__(self, database: Database, wake: Wake) -> None:
-        """Take the database to append to and the wake-ups to give after each commit."""
+    def __init__(self, database: Database, wake: Wake, tails: Tails | None = None) -> None:
+        """Take the database to append to, the wake-ups to give after each commit, and the readers of this process."""
         self._database = database
         self._wake = wake
+        self._tails = tails or Tails()
         self._tasks = TaskOwner()
         self._pending: list[tuple[Append, asyncio.Future[Position]]] = []
         self._has_pending = asyncio.Event()
@@ -96,6 +98,8 @@ class Writer:
                 logger.warning("The database does not take appends just now; trying again.")
                 await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
                 attempt += 1
+        if attempt == 0:
+            self._show(appends, outcomes)
         self._wake.publish({topic_of(append.stream_id) for append in appends})
         for (_, acknowledged), outcome in zip(group, outcomes, strict=True):
             if acknowledged.done():
@@ -104,6 +108,14 @@ class Writer:
                 acknowledged.set_exception(outcome)
             else:
                 acknowledged.set_result(outcome)
+
+    def _show(self, appends: Sequence[Append], outcomes: Sequence[Position | Exception]) -> None:
+        """Give the readers of this process what has just been committed, so that they need not read it."""
+        for append, tail in zip(appends, outcomes, strict=True):
+            if not isinstance(tail, Exception):
+                position = Position(tail - append.units)
+                batch = Batch(position=position, units=append.units, data=append.data)
+                self._tails.add(append.stream_id, [batch] if append.units else [], closed=append.close)
 
 
 def _fail(group: Sequence[tuple[Append, "asyncio.Future[Position]"]], error: Exception) -> None:

@@ -19,6 +19,8 @@ STREAMS: dict[str, tuple[bytes, list[bytes]]] = {
     "all three line ends": (b"data: a\r\n\rdata: b\n\r\ndata: c\r\n\n", [b"a", b"b", b"c"]),
     "more blank lines than needed": (b"\n\n\ndata: a\n\n\n\n\ndata: b\r\n\r\n\r\n", [b"a", b"b"]),
     "multi-line data": (b"data: a\ndata: b\n\n", [b"a\nb"]),
+    "multi-line data with CRLF": (b"data: a\r\ndata: b\r\n\r\n", [b"a\nb"]),
+    "multi-line data with CR": (b"data: a\rdata: b\r\r", [b"a\nb"]),
     "comments": (b": hello\n\n:\n\n: x\ndata: a\n: y\n\n: bye\n\n", [b"a"]),
     "other fields": (b"event: message\nid: 7\nretry: 10\nwhat: ever\ndata: a\n\nevent: ping\n\n", [b"a"]),
     "a field without a colon": (b"data\n\nevent\ndata\ndata\n\n", [b"", b"\n"]),

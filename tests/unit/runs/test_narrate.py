@@ -1,0 +1,173 @@
+"""From a provider's deltas to events that keep the rules."""
+
+from collections.abc import Iterable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.providers.base import Delta, Finish, Reasoning, Text, Usage
+from penstock.runs.events import (
+    FinishStep,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    Restart,
+    RestartPoint,
+    RunEvent,
+    RunRef,
+    Start,
+    StartStep,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    TokenCount,
+)
+from penstock.runs.fold import Fold, ReasoningPart, TextPart, fold
+from penstock.runs.narrate import Narrator
+
+BATCHES = st.lists(
+    st.lists(
+        st.builds(Text, st.text(max_size=4))
+        | st.builds(Reasoning, st.text(max_size=4))
+        | st.builds(Usage, input_tokens=st.integers(0, 9), output_tokens=st.integers(0, 9)),
+        max_size=6,
+    ),
+    max_size=8,
+)
+START = Start("m", RunRef("c", "r"))
+
+
+def begun() -> Narrator:
+    narrator = Narrator(Fold())
+    narrator.note([START, StartStep()])
+    return narrator
+
+
+def assert_valid(events: Iterable[RunEvent]) -> None:
+    """EV3: parts are opened, grown and closed, inside one step, under ids that are not in use."""
+    in_step = False
+    is_open: set[tuple[str, str]] = set()
+    for event in events:
+        match event:
+            case StartStep():
+                assert not in_step
+                in_step = True
+            case FinishStep():
+                assert in_step
+                assert not is_open
+                in_step = False
+            case TextStart() | ReasoningStart():
+                assert in_step
+                assert event.id not in {part_id for _, part_id in is_open}
+                is_open.add((type(event).__name__.removesuffix("Start"), event.id))
+            case TextDelta() | ReasoningDelta():
+                assert event.delta
+                assert (type(event).__name__.removesuffix("Delta"), event.id) in is_open
+            case TextEnd() | ReasoningEnd():
+                is_open.remove((type(event).__name__.removesuffix("End"), event.id))
+            case Restart():
+                is_open.clear()
+            case _:
+                pass
+    assert not is_open
+
+
+def said(batches: Iterable[Iterable[Delta]], kind: type[Text] | type[Reasoning]) -> str:
+    return "".join(delta.text for batch in batches for delta in batch if isinstance(delta, kind))
+
+
+@given(BATCHES, st.booleans())
+def test_whatever_a_provider_says_becomes_valid_events(batches: list[list[Delta]], is_cut: bool) -> None:
+    """EV3, MS2: also when the answer ends in the middle."""
+    narrator = begun()
+    events: list[RunEvent] = [START, StartStep()]
+    for batch in batches:
+        events += narrator.tell(batch)
+    events += narrator.close_parts() if is_cut else narrator.close_step()
+    assert_valid(events)
+    assert events.count(FinishStep()) == (0 if is_cut else 1)
+
+
+@given(BATCHES)
+def test_what_is_told_says_what_was_said_in_its_order(batches: list[list[Delta]]) -> None:
+    """A12: no character is lost, doubled or moved."""
+    narrator = begun()
+    events: list[RunEvent] = [event for batch in batches for event in narrator.tell(batch)]
+    assert "".join(event.delta for event in events if isinstance(event, TextDelta)) == said(batches, Text)
+    assert "".join(event.delta for event in events if isinstance(event, ReasoningDelta)) == said(batches, Reasoning)
+
+
+@given(BATCHES)
+def test_the_message_is_known_at_every_moment(batches: list[list[Delta]]) -> None:
+    """A7: what is folded on the way is what the log folds to."""
+    narrator = begun()
+    events: list[RunEvent] = [START, StartStep()]
+    for batch in batches:
+        events += narrator.tell(batch)
+        assert narrator.folded.parts == fold(events).parts
+    events += narrator.close_step()
+    assert narrator.folded.parts == fold(events).parts
+    assert all(part.state == "done" for part in narrator.folded.parts if isinstance(part, TextPart | ReasoningPart))
+
+
+@given(BATCHES, BATCHES)
+def test_a_narrator_goes_on_from_what_another_left_in_the_log(
+    before: list[list[Delta]], after: list[list[Delta]]
+) -> None:
+    """A7: a take-over that continues leaves a log as if one worker had written it."""
+    first = begun()
+    events: list[RunEvent] = [START, StartStep(), *(event for batch in before for event in first.tell(batch))]
+    second = Narrator(fold(events))
+    for batch in after:
+        events += second.tell(batch)
+    events += second.close_step()
+    assert_valid(events)
+    whole = begun()
+    for batch in [*before, *after]:
+        whole.tell(batch)
+    whole.close_step()
+    # Ids of reasoning are the narrator's own; all else is the same.
+    assert _texts(second) == _texts(whole)
+
+
+@given(BATCHES, BATCHES)
+def test_a_narrator_begins_the_step_again_after_a_restart(
+    before: list[list[Delta]], after: list[list[Delta]]
+) -> None:
+    """EV7: the log keeps the rules, and the message has one copy."""
+    first = begun()
+    events: list[RunEvent] = [START, StartStep(), *(event for batch in before for event in first.tell(batch))]
+    second = Narrator(fold(events))
+    restart = Restart(RestartPoint(f"{2:016d}", 2), transient=True)
+    second.note([restart])
+    events.append(restart)
+    for batch in after:
+        events += second.tell(batch)
+    events += second.close_step()
+    assert_valid(events)
+    assert "".join(part.text for part in second.folded.parts if isinstance(part, TextPart)) == said(after, Text)
+
+
+def _texts(narrator: Narrator) -> list[tuple[type, str]]:
+    return [(type(part), part.text) for part in narrator.folded.parts if isinstance(part, TextPart | ReasoningPart)]
+
+
+def test_the_last_usage_and_the_reason_are_kept_and_written_by_nobody() -> None:
+    """C2."""
+    narrator = begun()
+    assert narrator.tell([Usage(input_tokens=1, output_tokens=1), Usage(input_tokens=7, output_tokens=9)]) == []
+    assert narrator.tell([Finish("length")]) == []
+    assert narrator.usage == TokenCount(7, 9)
+    assert narrator.finish_reason == "length"
+
+
+def test_reasoning_and_text_are_parts_of_their_own_in_the_order_they_came() -> None:
+    """MS1."""
+    narrator = begun()
+    narrator.tell([Reasoning("hm"), Text("a"), Text("b"), Reasoning("oh"), Text("c")])
+    assert _texts(narrator) == [
+        (ReasoningPart, "hm"),
+        (TextPart, "ab"),
+        (ReasoningPart, "oh"),
+        (TextPart, "c"),
+    ]
