@@ -63,9 +63,9 @@ def build_engine(settings: Settings) -> Engine:
     tasks = TaskOwner()
     database = open_database(settings.sqlite_path, settings.database_url)
     wake = PostgresWake(settings.database_url) if settings.is_scaled else Wake()
-    tails = Tails()
+    tails = Tails(wake)
     writer = Writer(database, wake, tails)
-    follower = Follower(database, wake, tails)
+    follower = Follower(database, tails)
     transport = Transport()
     timeouts = Timeouts(
         connect=settings.connect_timeout,

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from penstock.actor import SYSTEM, Actor, IdentityId
+from penstock.actor import SYSTEM, IdentityId
 from penstock.chats.answer import Answer
 from penstock.chats.service import ChatService
 from penstock.db.database import Database
@@ -28,6 +28,7 @@ from penstock.runs.service import RunService
 from penstock.streams import store
 from penstock.streams.follow import Follower
 from penstock.streams.model import START, Append, AppendRefused, Position, Producer, StreamNotFound
+from penstock.streams.tail import Tails
 from penstock.streams.wake import Wake
 from penstock.streams.writer import Writer
 
@@ -173,7 +174,8 @@ async def process(
 ) -> AsyncGenerator[Process]:
     """Start the parts of a process, without a worker. The demo model is the only one."""
     wake = wake or Wake()
-    writer, transport, tasks = Writer(database, wake), Transport(), TaskOwner()
+    tails, transport, tasks = Tails(wake), Transport(), TaskOwner()
+    writer = Writer(database, wake, tails)
     catalog = Catalog([], transport, tasks, demo=DemoProvider(tokens_per_second))
     await wake.start()
     await writer.start()
@@ -182,7 +184,7 @@ async def process(
             database=database,
             wake=wake,
             writer=writer,
-            follower=Follower(database, wake),
+            follower=Follower(database, tails),
             chats=ChatService(database, catalog, wake, clock, max_message_chars=10_000),
             runs=RunService(database, wake),
             catalog=catalog,
@@ -192,7 +194,3 @@ async def process(
         await wake.close()
         await tasks.cancel_all()
         await transport.close()
-
-
-def actor_of(owner: IdentityId) -> Actor:
-    return Actor(owner)

@@ -54,7 +54,7 @@ class Answer:
             temperature=run.settings.get("temperature"),
             max_tokens=run.settings.get("maxTokens"),
         )
-        return Prepared(provider=provider, capabilities=model.capabilities, request=request, base=base)
+        return Prepared(provider=provider, capabilities=model.capabilities, request=request)
 
     def settle(self, connection: sa.Connection, run: Run, outcome: Outcome) -> None:
         """Store the answer and how it ended; the chat is free for the next message."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, TypeVar
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
 
@@ -31,6 +32,7 @@ from penstock.kit.text import is_storable
 from penstock.providers.catalog import Catalog
 from penstock.runs import store as runs
 from penstock.runs.execute import WORK_TOPIC
+from penstock.runs.fold import Part
 from penstock.runs.lease import STOP_TOPIC
 from penstock.runs.model import Run, RunLive
 from penstock.streams import store as streams
@@ -160,6 +162,7 @@ class ChatService:
             message_id=target.id,
             model=model,
             settings=send.settings,
+            base=msgspec.convert(target.parts, list[Part]),
             now=now,
         )
         store.update_message(

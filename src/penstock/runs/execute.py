@@ -16,16 +16,17 @@ from penstock.kit.clock import Clock, Millis
 from penstock.kit.tasks import TaskOwner
 from penstock.providers.base import Capabilities, ChatRequest, ErrorKind, Provider, ProviderError
 from penstock.runs import store
-from penstock.runs.events import End, Restart, RestartPoint, RunEvent, RunRef, Start, StartStep, decode, endings
-from penstock.runs.fold import Fold, Part, replay, text_of
+from penstock.runs.events import End, Restart, RestartPoint, RunEvent, StartStep, decode, endings
+from penstock.runs.fold import Fold, Part, text_of
 from penstock.runs.log import RunLog
 from penstock.runs.model import MAX_ATTEMPTS, LeaseLost, Run
 from penstock.runs.narrate import Narrator
 from penstock.streams import store as streams
 from penstock.streams.follow import Follower
 from penstock.streams.model import START, AppendRefused, Position, StreamNotFound, format_offset
+from penstock.streams.tail import topic_of
 from penstock.streams.wake import Wake
-from penstock.streams.writer import Writer, topic_of
+from penstock.streams.writer import Writer
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -54,8 +55,6 @@ class Prepared:
     provider: Provider
     capabilities: Capabilities
     request: ChatRequest
-    base: Sequence[Part]
-    """What the message holds already when the run continues it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,11 +168,10 @@ class Executor:
         run, narrator = execution.run, execution.narrator
         if run.stop_requested:
             return End(status="stopped")
-        is_taken_over = narrator.folded.has_begun
-        if is_taken_over and (self.take_over == "interrupt" or run.epoch > MAX_ATTEMPTS):
+        if (self.take_over == "interrupt" and run.epoch > 1) or run.epoch > MAX_ATTEMPTS:
             return _INTERRUPTED
         prepared = await patiently(lambda: execution.kind.prepare(run))
-        request = self._begin(execution, prepared, is_taken_over=is_taken_over)
+        request = self._begin(execution, prepared)
         try:
             async with asyncio.timeout(self.total_timeout):
                 await self._stream_with_retries(execution, prepared.provider, request)
@@ -183,23 +181,16 @@ class Executor:
             ) from None
         return End(status="completed", finish_reason=narrator.finish_reason or "other", usage=narrator.usage)
 
-    def _begin(self, execution: "_Execution", prepared: Prepared, *, is_taken_over: bool) -> ChatRequest:
-        """Write the log's beginning, or what a take-over makes of what is there. Returns what to ask."""
-        run, narrator = execution.run, execution.narrator
+    def _begin(self, execution: "_Execution", prepared: Prepared) -> ChatRequest:
+        """Return what to ask: to go on from the text that is there, or all of it after a restart (EV7)."""
+        folded = execution.narrator.folded
         can_go_on = prepared.capabilities.continues_prefix
-        request = replace(prepared.request, prefix=text_of(prepared.base) if can_go_on else "")
-        events: list[RunEvent]
-        if not is_taken_over:
-            start = Start(run.message_id, RunRef(run.chat_id, run.id))
-            events = [start, *replay(prepared.base), StartStep()]
-        elif self.take_over == "auto" and can_go_on:
-            return replace(request, prefix=text_of(narrator.folded.parts))
-        else:
-            point = RestartPoint(format_offset(execution.step_position), run.epoch)
-            events = [Restart(point, transient=True)]
-        narrator.note(events)
-        execution.log.write(events)
-        return request
+        if folded.has_step_content and not (can_go_on and self.take_over == "auto"):
+            point = RestartPoint(format_offset(execution.step_position), execution.run.epoch)
+            restart: list[RunEvent] = [Restart(point, transient=True)]
+            execution.narrator.note(restart)
+            execution.log.write(restart)
+        return replace(prepared.request, prefix=text_of(folded.parts) if can_go_on else "")
 
     async def _stream_with_retries(self, execution: "_Execution", provider: Provider, request: ChatRequest) -> None:
         """Ask the provider; ask again, later and later, as long as nothing of the answer has been shown (A11)."""
@@ -220,9 +211,11 @@ class Executor:
             async for batch in batches:
                 events = execution.narrator.tell(batch)
                 if events:
-                    if execution.first_token_at is None:
+                    is_first = execution.first_token_at is None
+                    if is_first:
                         execution.first_token_at = self.clock()
-                    log.write(events)
+                    # Somebody waits for the first token: it does not wait for company.
+                    log.write(events, urgent=is_first)
                     if log.is_full:
                         await log.flush()
 
@@ -230,10 +223,7 @@ class Executor:
         """End the run: last events, close, status and message in one transaction (EV6)."""
         run, narrator, log = execution.run, execution.narrator, execution.log
         await log.flush()
-        events: list[RunEvent] = []
-        if not narrator.folded.has_begun:
-            events += [Start(run.message_id, RunRef(run.chat_id, run.id))]
-        events += narrator.close_step() if end.status == "completed" else narrator.close_parts()
+        events = narrator.close_step() if end.status == "completed" else narrator.close_parts()
         events += endings(end)
         append = log.next_append(events, close=True)
         outcome = Outcome(end=end, parts=narrator.folded.parts, first_token_at=execution.first_token_at)

@@ -83,9 +83,9 @@ class Fold:
         return [StepStart() if part is None else part.made() for part in self._parts]
 
     @property
-    def has_begun(self) -> bool:
-        """Whether the log holds anything."""
-        return self.start is not None
+    def has_step_content(self) -> bool:
+        """Whether the current step has given anything."""
+        return self._step_begin() < len(self._parts)
 
     @property
     def open_part(self) -> TextStart | ReasoningStart | None:

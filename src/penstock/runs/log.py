@@ -25,10 +25,12 @@ class RunLog:
         self._stream_id = stream_id
         self._sequence = 0
         self._pending = Joiner()
+        self._is_urgent = False
         self._flight: asyncio.Task[None] | None = None
 
-    def write(self, events: Iterable[RunEvent]) -> None:
-        """Add events. They are committed soon, in this order. Raises what refused an earlier append."""
+    def write(self, events: Iterable[RunEvent], *, urgent: bool = False) -> None:
+        """Add events. They are committed in this order, soon, urgent ones at once. Raises what refused an append."""
+        self._is_urgent = self._is_urgent or urgent
         if self._flight is not None and self._flight.done():
             self._flight.result()
         for event in events:
@@ -39,7 +41,8 @@ class RunLog:
     async def _append_pending(self) -> None:
         while self._pending:
             events = [event for _, event in self._pending.take()]
-            await self._writer.append(self.next_append(events))
+            urgent, self._is_urgent = self._is_urgent, False
+            await self._writer.append(self.next_append(events), urgent=urgent)
 
     def next_append(self, events: Sequence[RunEvent], *, close: bool = False) -> Append:
         """Return the append that comes next, under the next sequence number."""

@@ -12,7 +12,8 @@ from penstock.db.owned import find_owned, owned_by
 from penstock.db.schema import now_ms
 from penstock.db.schema import run as run_table
 from penstock.kit.clock import Millis
-from penstock.runs.events import EndStatus
+from penstock.runs.events import EndStatus, RunEvent, RunRef, Start, StartStep, encode
+from penstock.runs.fold import Part, replay
 from penstock.runs.model import LIVE, PRODUCER, Run, RunLive, RunNotFound
 from penstock.streams import store as streams
 
@@ -27,9 +28,13 @@ def insert(
     message_id: str,
     model: str,
     settings: Mapping[str, Any],
+    base: Sequence[Part] = (),
     now: Millis,
 ) -> Run:
-    """Queue a run and open its stream. Raises RunLive when the chat has one already: the database's index decides."""
+    """Queue a run and open its stream, which begins with what the message holds already (EV2, EV8).
+
+    Raises RunLive when the chat has a run already: the database's index decides.
+    """
     run = Run(
         id=run_id,
         kind=kind,
@@ -60,8 +65,13 @@ def insert(
         if "uq_run_live_chat" in str(error.orig) or "run.chat_id" in str(error.orig):
             raise RunLive from error
         raise
-    streams.create(connection, run.stream_path, owner, now)
+    streams.create(connection, run.stream_path, owner, now, [encode(event) for event in opening(run, base)])
     return run
+
+
+def opening(run: Run, base: Sequence[Part]) -> list[RunEvent]:
+    """Return the events that every log begins with: readers see at once which answer this is."""
+    return [Start(run.message_id, RunRef(run.chat_id, run.id)), *replay(base), StartStep()]
 
 
 def get(connection: sa.Connection, actor: Actor, run_id: str) -> Run:
@@ -122,9 +132,9 @@ def claim(connection: sa.Connection, worker: str, limit: int, lease_seconds: flo
         .returning(*run_table.c)
     ).mappings()
     runs = [_run(row) for row in rows]
-    for run in runs:
-        stream_id = streams.find(connection, Actor(run.owner_id), run.stream_path)
-        streams.fence(connection, stream_id, PRODUCER, run.epoch)
+    epochs = {streams.find(connection, Actor(run.owner_id), run.stream_path): run.epoch for run in runs}
+    for stream_id, epoch in sorted(epochs.items()):  # in the order in which appends lock them
+        streams.fence(connection, stream_id, PRODUCER, epoch)
     return runs
 
 

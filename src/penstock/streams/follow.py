@@ -11,28 +11,25 @@ from penstock.kit.tasks import TaskOwner
 from penstock.streams import store
 from penstock.streams.model import Page, Position
 from penstock.streams.tail import Tail, Tails
-from penstock.streams.wake import Wake
-from penstock.streams.writer import topic_of
 
 LOOK_SECONDS = 1.0
-"""Hints can be lost: look by ourselves this often."""
+"""How often a stream is looked at without a hint."""
 
 
 class Follower:
     """Reads streams and waits for more of them. What one reader reads is there for all of this process."""
 
-    def __init__(self, database: Database, wake: Wake, tails: Tails | None = None) -> None:
-        """Take the database to read, the wake-ups to wait for, and what the writer of this process has committed."""
+    def __init__(self, database: Database, tails: Tails) -> None:
+        """Take the database to read, and what is known of the streams that are followed."""
         self._database = database
-        self._wake = wake
-        self._tails = tails or Tails()
+        self._tails = tails
         self._tasks = TaskOwner()
         self._is_closing = False
 
     def close(self) -> None:
         """Let every reader go: what they follow ends for them without its end, and they can go on elsewhere."""
         self._is_closing = True
-        self._wake.wake_all()
+        self._tails.wake_all()
 
     async def find(self, actor: Actor, path: str) -> int:
         """Return the id of the actor's stream. Raises StreamNotFound, also for a stranger's."""
@@ -56,11 +53,11 @@ class Follower:
 
         `heartbeat` is in seconds. Raises StreamNotFound when the stream is deleted meanwhile.
         """
-        with self._wake.waiting(topic_of(stream_id)) as hint, self._tails.following(stream_id, hint) as tail:
+        with self._tails.following(stream_id) as (tail, changed):
             page = await self._first(stream_id, tail, start)
             while True:
-                if not page.batches and not page.is_last:
-                    page = await self._grown(stream_id, tail, hint, page, heartbeat)
+                if not page.batches:
+                    page = await self._grown(stream_id, tail, changed, page, heartbeat)
                 if self._is_closing and not page.batches:
                     return
                 yield page
@@ -75,22 +72,21 @@ class Follower:
             tail.take(page)
         return page
 
-    async def _grown(self, stream_id: int, tail: Tail, hint: asyncio.Event, page: Page, heartbeat: float) -> Page:
+    async def _grown(self, stream_id: int, tail: Tail, changed: asyncio.Event, page: Page, heartbeat: float) -> Page:
         """Return the next page, or the same empty one when nothing came before the heartbeat is due."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + heartbeat
-        while not self._is_closing and clock() < deadline:
-            was_hinted = await _is_set(hint, min(LOOK_SECONDS, deadline - clock()))
-            # Cleared before the look: what is committed during it sets the hint again.
-            hint.clear()
-            known = tail.page(page.start)
-            if known is None or not (known.batches or known.is_last):
-                if was_hinted or clock() - tail.looked_at >= LOOK_SECONDS:
-                    await self._look(stream_id, tail)
-                known = tail.page(page.start) or await self._first(stream_id, tail, page.start)
-            page = known
-            if page.batches or page.is_last:
-                break
+        while not (page.batches or page.is_last or self._is_closing) and clock() < deadline:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(LOOK_SECONDS, deadline - clock())):
+                    await changed.wait()
+            changed.clear()
+            page = tail.page(page.start) or await self._first(stream_id, tail, page.start)
+            # Hints can be lost: a tail that nobody has looked behind for a while is as good as stale.
+            is_due = tail.is_stale or clock() - tail.looked_at >= LOOK_SECONDS
+            if is_due and not page.batches and not page.is_last:
+                await self._look(stream_id, tail)
+                page = tail.page(page.start) or page
         return page
 
     async def _look(self, stream_id: int, tail: Tail) -> None:
@@ -101,12 +97,6 @@ class Follower:
 
     async def _read_into(self, stream_id: int, tail: Tail) -> None:
         tail.looked_at = asyncio.get_running_loop().time()
+        # Before the read: a hint that comes during it stands.
+        tail.is_stale = False
         tail.take(await self.read(stream_id, tail.end))
-
-
-async def _is_set(hint: asyncio.Event, seconds: float) -> bool:
-    """Wait for the hint, and say whether it came in time."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await hint.wait()
-    return hint.is_set()

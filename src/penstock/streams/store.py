@@ -1,6 +1,6 @@
 """Every statement about streams. Functions of a connection: the caller owns the transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +13,7 @@ from penstock.db.schema import stream_batch
 from penstock.kit.clock import Millis
 from penstock.kit.text import is_storable
 from penstock.streams.model import (
+    START,
     Append,
     AppendRefused,
     Batch,
@@ -32,14 +33,20 @@ PAGE_BYTES = 256 * 1024
 """A page ends behind the batch that reaches this size."""
 
 
-def create(connection: sa.Connection, path: str, owner: IdentityId, now: Millis) -> int:
-    """Create an open JSON stream and return its id."""
+def create(connection: sa.Connection, path: str, owner: IdentityId, now: Millis, messages: Sequence[bytes] = ()) -> int:
+    """Create an open JSON stream that begins with these messages, and return its id."""
     made = connection.execute(
         sa.insert(stream_table)
-        .values(path=path, owner_id=owner, content_type=JSON, created_at=now)
+        .values(path=path, owner_id=owner, content_type=JSON, tail=len(messages), created_at=now)
         .returning(stream_table.c.id)
     )
-    return made.scalar_one()
+    stream_id = made.scalar_one()
+    if messages:
+        data = b"".join(message + b"\n" for message in messages)
+        connection.execute(
+            sa.insert(stream_batch).values(stream_id=stream_id, position=START, units=len(messages), data=data)
+        )
+    return stream_id
 
 
 def delete(connection: sa.Connection, paths: Iterable[str]) -> None:
@@ -57,18 +64,33 @@ def find(connection: sa.Connection, actor: Actor, path: str) -> int:
     return found
 
 
+def _upsert_producer(
+    insert: Callable[[sa.Table], postgresql.Insert | sqlite.Insert], *, is_fence: bool
+) -> sa.Executable:
+    made = insert(producer_table)
+    return made.on_conflict_do_update(
+        index_elements=["stream_id", "producer_id"],
+        set_={"epoch": made.excluded.epoch, "sequence": made.excluded.sequence},
+        where=producer_table.c.epoch < made.excluded.epoch if is_fence else None,
+    )
+
+
+_FENCE = {
+    "postgresql": _upsert_producer(postgresql.insert, is_fence=True),
+    "sqlite": _upsert_producer(sqlite.insert, is_fence=True),
+}
+_MOVE_PRODUCER = {
+    "postgresql": _upsert_producer(postgresql.insert, is_fence=False),
+    "sqlite": _upsert_producer(sqlite.insert, is_fence=False),
+}
+
+
 def fence(connection: sa.Connection, stream_id: int, producer_id: str, epoch: int) -> None:
     """Let the producer begin a new epoch: from now on appends of lower epochs are refused."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(
-        insert(producer_table)
-        .values(stream_id=stream_id, producer_id=producer_id, epoch=epoch, sequence=-1)
-        .on_conflict_do_update(
-            index_elements=["stream_id", "producer_id"],
-            set_={"epoch": epoch, "sequence": -1},
-            where=producer_table.c.epoch < epoch,
-        )
-    )
+    # Waits for an append that is under way: what is read behind the fence is all that lower epochs ever wrote.
+    connection.execute(sa.select(stream_table.c.id).where(stream_table.c.id == stream_id).with_for_update())
+    begun = {"stream_id": stream_id, "producer_id": producer_id, "epoch": epoch, "sequence": -1}
+    connection.execute(_FENCE[connection.dialect.name], begun)
 
 
 def append_all(connection: sa.Connection, appends: Sequence[Append]) -> list[Position | AppendRefused | StreamNotFound]:
@@ -76,44 +98,51 @@ def append_all(connection: sa.Connection, appends: Sequence[Append]) -> list[Pos
 
     Several appends to one stream are taken in their order. A repeated one changes nothing and gives the present tail.
     """
-    heads = _lock_heads(connection, appends)
+    streams, producers = _lock_heads(connection, appends)
     outcomes: list[Position | AppendRefused | StreamNotFound] = []
     accepted: list[tuple[Position, Append]] = []
     for append in appends:
-        key = (append.stream_id, append.producer.id if append.producer else "")
-        head = heads.get(key)
-        if head is None:
+        if append.stream_id not in streams:
             outcomes.append(StreamNotFound())
             continue
+        head = _head_for(append, streams, producers)
         try:
-            if not is_duplicate(head, append.producer):
-                if head.closed:
-                    raise StreamClosed
-                accepted.append((head.tail, append))
-                heads[key] = head = _advanced(head, append)
-            outcomes.append(head.tail)
+            if is_duplicate(head, append.producer):
+                outcomes.append(head.tail)
+                continue
+            if head.closed:
+                raise StreamClosed
         except AppendRefused as refusal:
             outcomes.append(refusal)
+            continue
+        tail = Position(head.tail + append.units)
+        streams[append.stream_id] = tail, append.close
+        if append.producer:
+            producers[append.stream_id, append.producer.id] = append.producer.epoch, append.producer.sequence
+        accepted.append((head.tail, append))
+        outcomes.append(tail)
     if accepted:
         _insert_batches(connection, accepted)
         _move_heads(connection, accepted)
     return outcomes
 
 
-def _advanced(head: Head, append: Append) -> Head:
-    return Head(
-        stream_id=head.stream_id,
-        tail=Position(head.tail + append.units),
-        closed=append.close,
-        epoch=append.producer.epoch if append.producer else None,
-        sequence=append.producer.sequence if append.producer else -1,
-    )
+_Streams = dict[int, tuple[Position, bool]]
+"""Tail and closedness by stream."""
+_Producers = dict[tuple[int, str], tuple[int, int]]
+"""Epoch and sequence by stream and producer."""
 
 
-def _lock_heads(connection: sa.Connection, appends: Sequence[Append]) -> dict[tuple[int, str], Head]:
+def _head_for(append: Append, streams: _Streams, producers: _Producers) -> Head:
+    tail, closed = streams[append.stream_id]
+    name = append.producer.id if append.producer else ""
+    epoch, sequence = producers.get((append.stream_id, name), (None, -1))
+    return Head(stream_id=append.stream_id, tail=tail, closed=closed, epoch=epoch, sequence=sequence)
+
+
+def _lock_heads(connection: sa.Connection, appends: Sequence[Append]) -> tuple[_Streams, _Producers]:
     """Read where the streams stand, and keep other processes from moving them until the transaction ends."""
     ids = sorted({append.stream_id for append in appends})
-    names = {append.producer.id if append.producer else "" for append in appends}
     columns = stream_table.c
     # Locked in the order of ids, so that two processes cannot wait for each other. SQLite has one writer anyway.
     rows = connection.execute(
@@ -121,21 +150,10 @@ def _lock_heads(connection: sa.Connection, appends: Sequence[Append]) -> dict[tu
         .where(columns.id.in_(ids))
         .order_by(columns.id)
         .with_for_update()
-    ).all()
-    known = {
-        (stream_id, name): (epoch, sequence)
-        for stream_id, name, epoch, sequence in connection.execute(
-            sa.select(producer_table).where(producer_table.c.stream_id.in_(ids))
-        )
-    }
-    heads: dict[tuple[int, str], Head] = {}
-    for stream_id, tail, closed in rows:
-        for name in names:
-            epoch, sequence = known.get((stream_id, name), (None, -1))
-            heads[stream_id, name] = Head(
-                stream_id=stream_id, tail=Position(tail), closed=closed, epoch=epoch, sequence=sequence
-            )
-    return heads
+    )
+    streams: _Streams = {stream_id: (Position(tail), bool(closed)) for stream_id, tail, closed in rows}
+    known = connection.execute(sa.select(producer_table).where(producer_table.c.stream_id.in_(ids)))
+    return streams, {(stream_id, name): (epoch, sequence) for stream_id, name, epoch, sequence in known}
 
 
 def _insert_batches(connection: sa.Connection, accepted: Sequence[tuple[Position, Append]]) -> None:
@@ -153,11 +171,6 @@ _MOVE_TAIL = (
     .where(stream_table.c.id == sa.bindparam("moved_id"))
     .values(tail=sa.bindparam("new_tail"), closed=sa.bindparam("now_closed"))
 )
-_MOVE_PRODUCER = (
-    sa.update(producer_table)
-    .where(producer_table.c.stream_id == sa.bindparam("moved_id"), producer_table.c.producer_id == sa.bindparam("name"))
-    .values(epoch=sa.bindparam("new_epoch"), sequence=sa.bindparam("new_sequence"))
-)
 
 
 def _move_heads(connection: sa.Connection, accepted: Sequence[tuple[Position, Append]]) -> None:
@@ -170,16 +183,16 @@ def _move_heads(connection: sa.Connection, accepted: Sequence[tuple[Position, Ap
     )
     producers = [
         {
-            "moved_id": append.stream_id,
-            "name": append.producer.id,
-            "new_epoch": append.producer.epoch,
-            "new_sequence": append.producer.sequence,
+            "stream_id": append.stream_id,
+            "producer_id": append.producer.id,
+            "epoch": append.producer.epoch,
+            "sequence": append.producer.sequence,
         }
         for _, append in accepted
         if append.producer
     ]
     if producers:
-        connection.execute(_MOVE_PRODUCER, producers)
+        connection.execute(_MOVE_PRODUCER[connection.dialect.name], producers)
 
 
 def read(connection: sa.Connection, stream_id: int, start: Position | None) -> Page:

@@ -9,9 +9,15 @@ from collections import deque
 from collections.abc import Generator, Sequence
 
 from penstock.streams.model import Batch, Page, Position
+from penstock.streams.wake import Wake
 
 TAIL_BYTES = 256 * 1024
 """What a tail holds at most; a reader that is further behind reads from the store."""
+
+
+def topic_of(stream_id: int) -> str:
+    """Return the wake-up topic of a stream."""
+    return f"stream:{stream_id}"
 
 
 class Tail:
@@ -24,12 +30,23 @@ class Tail:
         self.closed = False
         self.waiting: set[asyncio.Event] = set()
         """One event a reader."""
+        self.is_stale = False
+        """Whether another process may have added something."""
         self.look: asyncio.Task[None] | None = None
         """The read that is under way for all readers."""
         self.looked_at = 0.0
         """When that began, on the loop's clock."""
         self._batches: deque[Batch] = deque()
         self._bytes = 0
+
+    def set(self) -> None:
+        """Take the hint that another process has added something."""
+        self.is_stale = True
+        self._wake_readers()
+
+    def _wake_readers(self) -> None:
+        for event in self.waiting:
+            event.set()
 
     def take(self, page: Page) -> None:
         """Take what was read from the store."""
@@ -51,8 +68,7 @@ class Tail:
         while self._bytes > TAIL_BYTES and len(self._batches) > 1:
             self._bytes -= len(self._batches.popleft().data)
         self.closed = self.closed or closed
-        for event in self.waiting:
-            event.set()
+        self._wake_readers()
 
     def page(self, start: Position) -> Page | None:
         """Return what follows a position, or None when the tail does not reach back so far."""
@@ -62,31 +78,50 @@ class Tail:
             return Page(start=start, batches=(), tail=self.end, closed=self.closed)
         if not self._batches or start < self._batches[0].position:
             return None
-        found = [batch for batch in self._batches if batch.end > start]
-        found[0] = found[0].after(start)
-        return Page(start=start, batches=found, tail=self.end, closed=self.closed)
+        found: list[Batch] = []
+        for batch in reversed(self._batches):
+            if batch.end <= start:
+                break
+            found.append(batch)
+        found[-1] = found[-1].after(start)
+        return Page(start=start, batches=found[::-1], tail=self.end, closed=self.closed)
 
 
 class Tails:
     """The tails of all streams that are followed in this process."""
 
-    def __init__(self) -> None:
-        """Start with nobody following."""
+    def __init__(self, wake: Wake) -> None:
+        """Take the hints that other processes give. Nobody follows anything yet."""
+        self._wake = wake
         self._tails: dict[int, Tail] = {}
 
     @contextlib.contextmanager
-    def following(self, stream_id: int, grown: asyncio.Event) -> Generator[Tail]:
-        """Keep the stream's tail for as long as this reader follows it; its event is set when the tail grows."""
-        tail = self._tails.setdefault(stream_id, Tail())
-        tail.waiting.add(grown)
+    def following(self, stream_id: int) -> Generator[tuple[Tail, asyncio.Event]]:
+        """Keep the stream's tail for as long as this reader follows it.
+
+        The event is set when the tail has grown or is stale. Each reader has its own: a condition shared by many can
+        be left locked by one that is cancelled.
+        """
+        tail = self._tails.get(stream_id)
+        if tail is None:
+            tail = self._tails[stream_id] = Tail()
+            self._wake.subscribe(topic_of(stream_id), tail)
+        changed = asyncio.Event()
+        tail.waiting.add(changed)
         try:
-            yield tail
+            yield tail, changed
         finally:
-            tail.waiting.discard(grown)
+            tail.waiting.discard(changed)
             if not tail.waiting:
                 del self._tails[stream_id]
+                self._wake.unsubscribe(topic_of(stream_id), tail)
+
+    def wake_all(self) -> None:
+        """Wake every reader."""
+        for tail in self._tails.values():
+            tail.set()
 
     def add(self, stream_id: int, batches: Sequence[Batch], *, closed: bool) -> None:
-        """Take batches that were committed, if anybody follows the stream."""
+        """Take batches that this process has committed, if anybody here follows the stream."""
         if tail := self._tails.get(stream_id):
             tail.add(batches, closed=closed)

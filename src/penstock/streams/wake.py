@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
+from typing import Protocol
 
 import asyncpg
 
@@ -18,12 +19,29 @@ from penstock.kit.tasks import TaskOwner
 logger = logging.getLogger(__name__)
 
 
+class Waiter(Protocol):
+    """Somebody who takes hints: an asyncio.Event, for one."""
+
+    def set(self) -> None:
+        """Take the hint."""
+
+
 class Wake:
     """Wakes the waiters of this process."""
 
     def __init__(self) -> None:
         """Start with nobody waiting."""
-        self._waiters: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiters: defaultdict[str, set[Waiter]] = defaultdict(set)
+
+    def subscribe(self, topic: str, waiter: Waiter) -> None:
+        """Let the waiter hear of a topic until it unsubscribes."""
+        self._waiters[topic].add(waiter)
+
+    def unsubscribe(self, topic: str, waiter: Waiter) -> None:
+        """Let the waiter hear no more of a topic."""
+        self._waiters[topic].discard(waiter)
+        if not self._waiters[topic]:
+            del self._waiters[topic]
 
     @contextlib.contextmanager
     def waiting(self, *topics: str) -> Generator[asyncio.Event]:
@@ -33,21 +51,21 @@ class Wake:
         """
         event = asyncio.Event()
         for topic in topics:
-            self._waiters[topic].add(event)
+            self.subscribe(topic, event)
         try:
             yield event
         finally:
             for topic in topics:
-                waiters = self._waiters[topic]
-                waiters.discard(event)
-                if not waiters:
-                    del self._waiters[topic]
+                self.unsubscribe(topic, event)
 
     def publish(self, topics: Iterable[str]) -> None:
         """Wake whoever waits for one of the topics."""
         for topic in topics:
-            for event in self._waiters.get(topic, ()):
-                event.set()
+            for waiter in self._waiters.get(topic, ()):
+                waiter.set()
+
+    def tell(self, topics: Iterable[str]) -> None:
+        """Wake the waiters of other processes only: those of this one know already."""
 
     def wake_all(self) -> None:
         """Wake everybody: hints may have been lost."""
@@ -82,6 +100,10 @@ class PostgresWake(Wake):
         """Wake our own waiters at once and tell the other processes."""
         topics = list(topics)
         super().publish(topics)
+        self.tell(topics)
+
+    def tell(self, topics: Iterable[str]) -> None:
+        """Tell the other processes, soon and together with what else there is to tell."""
         self._outgoing.update(topics)
         self._has_outgoing.set()
 

@@ -10,7 +10,7 @@ from penstock.db.database import Database, is_outage
 from penstock.kit.tasks import TaskOwner
 from penstock.streams import store
 from penstock.streams.model import Append, Batch, Position
-from penstock.streams.tail import Tails
+from penstock.streams.tail import Tails, topic_of
 from penstock.streams.wake import Wake
 
 logger = logging.getLogger(__name__)
@@ -22,19 +22,14 @@ FLUSH_BYTES = 4096
 _RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
 
 
-def topic_of(stream_id: int) -> str:
-    """Return the wake-up topic of a stream."""
-    return f"stream:{stream_id}"
-
-
 class Writer:
     """Commits the appends of this process, a group at a time."""
 
-    def __init__(self, database: Database, wake: Wake, tails: Tails | None = None) -> None:
-        """Take the database to append to, the wake-ups to give after each commit, and the readers of this process."""
+    def __init__(self, database: Database, wake: Wake, tails: Tails) -> None:
+        """Take the database to append to, the way to tell other processes, and the readers of this one."""
         self._database = database
         self._wake = wake
-        self._tails = tails or Tails()
+        self._tails = tails
         self._tasks = TaskOwner()
         self._pending: list[tuple[Append, asyncio.Future[Position]]] = []
         self._has_pending = asyncio.Event()
@@ -45,20 +40,19 @@ class Writer:
         self._tasks.spawn(self._commit_for_ever(), "stream-writer")
 
     async def close(self) -> None:
-        """Stop. Appends that are still waiting are cancelled: they were never acknowledged."""
+        """Stop. Appends that were not acknowledged are cancelled, also those that are being committed."""
         await self._tasks.cancel_all()
-        for _, acknowledged in self._pending:
-            acknowledged.cancel()
+        _give_up(self._pending)
 
-    async def append(self, append: Append) -> Position:
-        """Append and return the stream's new tail, once it is committed.
+    async def append(self, append: Append, *, urgent: bool = False) -> Position:
+        """Append and return the stream's new tail, once it is committed. What is urgent does not wait for company.
 
         Raises StreamNotFound or an AppendRefused. While the database is away this waits: the append is tried again.
         """
         acknowledged: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         self._pending.append((append, acknowledged))
         self._has_pending.set()
-        if append.close or len(append.data) >= FLUSH_BYTES:
+        if urgent or len(append.data) >= FLUSH_BYTES:
             self._is_urgent.set()
         return await acknowledged
 
@@ -72,7 +66,10 @@ class Writer:
             self._has_pending.clear()
             self._is_urgent.clear()
             group, self._pending = self._pending, []
-            await self._commit(group)
+            try:
+                await self._commit(group)
+            finally:
+                _give_up(group)
             committed_at = clock()
 
     async def _linger(self, seconds: float) -> None:
@@ -98,9 +95,13 @@ class Writer:
                 logger.warning("The database does not take appends just now; trying again.")
                 await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
                 attempt += 1
+        topics = {topic_of(append.stream_id) for append in appends}
         if attempt == 0:
             self._show(appends, outcomes)
-        self._wake.publish({topic_of(append.stream_id) for append in appends})
+            self._wake.tell(topics)
+        else:
+            # What an attempt has committed unheard is not known here: let the readers look.
+            self._wake.publish(topics)
         for (_, acknowledged), outcome in zip(group, outcomes, strict=True):
             if acknowledged.done():
                 continue
@@ -116,6 +117,12 @@ class Writer:
                 position = Position(tail - append.units)
                 batch = Batch(position=position, units=append.units, data=append.data)
                 self._tails.add(append.stream_id, [batch] if append.units else [], closed=append.close)
+
+
+def _give_up(group: Sequence[tuple[Append, "asyncio.Future[Position]"]]) -> None:
+    """Cancel whoever still waits: their appends were never acknowledged."""
+    for _, acknowledged in group:
+        acknowledged.cancel()
 
 
 def _fail(group: Sequence[tuple[Append, "asyncio.Future[Position]"]], error: Exception) -> None:
