@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.penstock import Penstock
+from harness.penstock import Penstock, openai_at
 from harness.postgres import Postgres
 from penstock.db.database import Database, PostgresDatabase, SqliteDatabase
 from penstock.db.migrate import migrate_postgres, migrate_sqlite
@@ -37,8 +37,8 @@ def postgres_url(postgres: Postgres, template: str) -> str:
 
 @pytest.fixture(scope="session")
 def upstream() -> Iterator[Upstream]:
-    """A real OpenAI-compatible server."""
-    with Upstream() as server:
+    """A real OpenAI-compatible server. It takes every model that it understands; these it also lists."""
+    with Upstream(models=("echo-300-10", "echo-150-40", "echo-200-20", "echo-150-30", "echo-3-1")) as server:
         yield server
 
 
@@ -72,11 +72,6 @@ def penstock(
     installation = Penstock(folder=folder, database_url=url, environment=openai_at(upstream)).start()
     yield installation
     installation.kill()
-
-
-def openai_at(upstream: Upstream) -> dict[str, str]:
-    """The settings that make an upstream our OpenAI-compatible server."""
-    return {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "a-key-for-tests"}
 
 
 @pytest.fixture

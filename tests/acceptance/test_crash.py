@@ -8,8 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import openai_at
-from harness.penstock import Penstock, Recording, ask, read_frames, resume
+from harness.penstock import Penstock, Recording, ask, openai_at, read_frames, resume
 from upstream.process import Upstream
 from upstream.script import expected_text
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 import asyncpg
 import pytest
 import sqlalchemy as sa
+from parts import append_of, eventually, make_stream, read_all
 
 from conftest import Open
-from parts import append_of, eventually, make_stream, read_all
 from penstock.actor import SYSTEM
 from penstock.db.database import Database
 from penstock.streams import store
@@ -306,7 +306,9 @@ async def test_closing_lets_every_follower_go_without_an_end(database: Database)
 
 
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)
-async def test_hints_cross_processes_and_survive_a_cut_connection(place: tuple[object, str], open_another: Open) -> None:
+async def test_hints_cross_processes_and_survive_a_cut_connection(
+    place: tuple[object, str], open_another: Open
+) -> None:
     """A5, G3: one process writes, another follows; the wake-up connections of both are killed in between."""
     _, url = place
     ours, theirs = PostgresWake(url), PostgresWake(url)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-
 from parts import new_owner, process
+
 from penstock.actor import SYSTEM, Actor, IdentityId
 from penstock.chats.service import Send
 from penstock.db.database import APP_ROLE, SYSTEM_ROLE, Database
@@ -82,7 +82,9 @@ async def test_a_stranger_puts_no_row_into_the_things_of_another(database: Datab
     owner, stranger = await answered(database), Actor(new_owner())
     for name in await tables(database):
         table = metadata.tables[name]
-        (row, *_) = (await database.read(SYSTEM, lambda connection, table=table: connection.execute(sa.select(table)))).mappings()
+        (row, *_) = (
+            await database.read(SYSTEM, lambda connection, table=table: connection.execute(sa.select(table)))
+        ).mappings()
 
         def insert(connection: sa.Connection, table: sa.Table = table, row: Any = row) -> None:
             connection.execute(sa.insert(table).values(dict(row)))
@@ -168,7 +170,11 @@ async def test_an_actor_is_forgotten_with_its_transaction(database: Database) ->
     """D3: connections are shared by everybody, one after the other."""
     owner = await answered(database)
     who = "SELECT current_user, current_setting('penstock.actor', true)"
-    for actor, expected in ((Actor(owner), (APP_ROLE, owner)), (SYSTEM, (SYSTEM_ROLE, "")), (Actor(owner), (APP_ROLE, owner))):
+    for actor, expected in (
+        (Actor(owner), (APP_ROLE, owner)),
+        (SYSTEM, (SYSTEM_ROLE, "")),
+        (Actor(owner), (APP_ROLE, owner)),
+    ):
         assert await rows(database, who, actor) == [expected]
 
 

@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 import sqlalchemy as sa
-
 from parts import append, append_of, count, make_stream, new_owner, read_all
+
 from penstock.actor import SYSTEM, Actor
 from penstock.db.database import Database
 from penstock.streams import store
@@ -219,7 +219,8 @@ async def test_a_stream_is_found_by_its_owner_alone(database: Database) -> None:
     """D3."""
     owner, stranger = new_owner(), new_owner()
     await database.write(
-        Actor(owner), lambda connection: store.create(connection, "runs/mine", owner, 1)  # pyright: ignore[reportArgumentType]
+        Actor(owner),
+        lambda connection: store.create(connection, "runs/mine", owner, 1),  # pyright: ignore[reportArgumentType]
     )
     find = partial(store.find, path="runs/mine")
     assert await database.read(Actor(owner), partial(find, actor=Actor(owner)))

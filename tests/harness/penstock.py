@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from harness.ports import free_port
+from upstream.process import Upstream
 
 START_SECONDS = 20
 
@@ -113,6 +114,11 @@ class Penstock:
     def client(self) -> httpx.Client:
         """Return a client with cookies of its own: a new visitor."""
         return httpx.Client(base_url=self.url, timeout=60)
+
+
+def openai_at(upstream: Upstream) -> dict[str, str]:
+    """Return the settings that make an upstream our OpenAI-compatible server."""
+    return {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "a-key-for-tests"}
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,9 @@ class ChatService:
         if send.client_message_id and (sent := store.find_sent(connection, actor, send.client_message_id)):
             return _run_of_sent(connection, actor, sent)
         chat = self._chat_for(connection, owner, send, now)
+        # Looked for again behind the chat's lock: the first of two sends at once may have been stored meanwhile.
+        if send.client_message_id and (sent := store.find_sent(connection, actor, send.client_message_id)):
+            return _run_of_sent(connection, actor, sent)
         _refuse_while_live(chat)
         leaf = store.get_message(connection, actor, chat.id, chat.leaf_id) if chat.leaf_id else None
         question = store.insert_message(
@@ -250,6 +253,8 @@ class ChatService:
             if client_id and (sent := store.find_sent(connection, actor, client_id)):
                 return sent
             chat = store.lock_chat(connection, actor, chat_id)
+            if client_id and (sent := store.find_sent(connection, actor, client_id)):
+                return sent
             _refuse_while_live(chat)
             now = self._clock()
             leaf = store.get_message(connection, actor, chat.id, chat.leaf_id) if chat.leaf_id else None

@@ -117,6 +117,9 @@ APP_ROLE = "penstock_app"
 SYSTEM_ROLE = "penstock_system"
 """Acts for the system: sees all rows, but is no superuser and owns nothing."""
 
+_TRIES = 5
+"""Of a transaction that waited for another in a circle. Each is a plain function, so that it can be run again."""
+
 _ENTER = (
     "SELECT set_config('role', $1, true), set_config('penstock.actor', $2, true),"
     " set_config('transaction_read_only', $3, true)"
@@ -136,7 +139,16 @@ class PostgresDatabase:
     async def write(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:
         """Run the function as the actor's role."""
         # In a task of its own: a caller that is cancelled in mid-transaction must not leave it half known.
-        return await asyncio.shield(self._tasks.spawn(self._run(actor, work, read_only=False), "transaction"))
+        return await asyncio.shield(self._tasks.spawn(self._write(actor, work), "transaction", awaited=True))
+
+    async def _write(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._run(actor, work, read_only=False)
+            except sa_exc.DBAPIError as error:
+                if _sqlstate(error) not in _CONTENTION:
+                    raise
+        return await self._run(actor, work, read_only=False)
 
     async def read(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:
         """Run the function as the actor's role, read only."""
@@ -168,9 +180,21 @@ def open_database(sqlite_path: Path, postgres_url: str) -> Database:
     return PostgresDatabase(postgres_url) if postgres_url else SqliteDatabase(sqlite_path)
 
 
+_CONTENTION = {"40001", "40P01"}
+"""Serialization failure and deadlock: Postgres ended one of the transactions so that the others can go on."""
+_OUTAGES = ("08", "40", "53", "57P", "58")
+"""What SQLSTATEs of outages begin with: connection, contention, resources (disk, memory), shutdown, input and output."""
+
+
+def _sqlstate(error: BaseException) -> str:
+    """Return Postgres's code of an error. Failed connects are raised as they are, the rest wrapped by SQLAlchemy."""
+    cause = error.orig if isinstance(error, sa_exc.DBAPIError) else error
+    return getattr(cause, "sqlstate", None) or ""
+
+
 def is_outage(error: BaseException) -> bool:
     """Say whether the database could not do its work just now (away, locked, disk full), unlike a wrong statement."""
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) or _sqlstate(error).startswith(_OUTAGES):
         return True
     return isinstance(error, sa_exc.DBAPIError) and (
         error.connection_invalidated or isinstance(error, sa_exc.OperationalError | sa_exc.InterfaceError)

@@ -26,7 +26,7 @@ from penstock.providers.failures import failure
 _CAPABILITIES = Capabilities(context_window=32_768, continues_prefix=True)
 
 MODELS = tuple(
-    Model(id=f"demo/{name}", name=f"Demo: {title}", provider="demo", capabilities=_CAPABILITIES, is_demo=True)
+    Model(id=f"demo/{name}", name=title, provider="demo", capabilities=_CAPABILITIES, is_demo=True)
     for name, title in (("tour", "tour of Penstock"), ("long", "three thousand words"))
 )
 """A short Markdown tour, and an answer long enough to watch it survive a reload."""
@@ -170,5 +170,5 @@ by itself at `http://127.0.0.1:11434`.
 | Ollama | nothing | `ollama/...` |
 | None of these | nothing | `demo/tour`, `demo/long` |
 
-Then choose the model above the message box. Until then I am here, and I always say the same.
+Then choose the model in the message box. Until then I am here, and I always say the same.
 """

@@ -78,7 +78,9 @@ class Worker:
                 await _wait(hint, _LOOK_SECONDS)
 
     async def _claim(self, room: int) -> None:
-        claim = partial(store.claim, worker=self.name, limit=room, lease_seconds=self.lease_seconds)
+        claim = partial(
+            store.claim, worker=self.name, kinds=list(self.kinds), limit=room, lease_seconds=self.lease_seconds
+        )
         for run in await self.database.write(SYSTEM, claim):
             self._hold(run)
 
@@ -115,9 +117,11 @@ class Worker:
         try:
             await work
         except Exception as error:
-            if not is_outage(error):
-                raise
-            logger.warning("The database is away; the worker tries again.")
+            # Neither loop may end while the process lives: runs would wait for ever, or lose their leases.
+            if is_outage(error):
+                logger.warning("The database is away; the worker tries again.")
+            else:
+                logger.exception("The worker stumbled; it tries again.")
 
 
 async def _wait(hint: asyncio.Event, seconds: float) -> None:

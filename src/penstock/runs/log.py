@@ -36,7 +36,7 @@ class RunLog:
         for event in events:
             self._pending.add(event)
         if self._flight is None or self._flight.done():
-            self._flight = self._tasks.spawn(self._append_pending(), f"log {self._run.id}")
+            self._flight = self._tasks.spawn(self._append_pending(), f"log {self._run.id}", awaited=True)
 
     async def _append_pending(self) -> None:
         while self._pending:

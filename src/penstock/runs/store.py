@@ -1,6 +1,7 @@
 """Every statement about runs. Moving a status is one guarded update: whoever matched the row won."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from penstock.runs.events import EndStatus, RunEvent, RunRef, Start, StartStep, 
 from penstock.runs.fold import Part, replay
 from penstock.runs.model import LIVE, PRODUCER, Run, RunLive, RunNotFound
 from penstock.streams import store as streams
+from penstock.streams.model import StreamNotFound
 
 
 def insert(
@@ -89,7 +91,7 @@ def live_of_chats(connection: sa.Connection, actor: Actor, chat_ids: Sequence[st
             run_table.c.chat_id.in_(chat_ids), run_table.c.status.in_(LIVE), owned_by(actor, run_table)
         )
     )
-    return dict(row.tuple() for row in rows)
+    return {chat_id: run_id for chat_id, run_id in rows}
 
 
 def paths_of_chat(connection: sa.Connection, actor: Actor, chat_id: str) -> list[str]:
@@ -105,15 +107,21 @@ def _lease_end(seconds: float) -> sa.ColumnElement[int]:
     return clock + int(seconds * 1000)
 
 
-def claim(connection: sa.Connection, worker: str, limit: int, lease_seconds: float) -> list[Run]:
-    """Take queued runs and runs whose lease has ended, under a new epoch; their older workers are fenced with it."""
+def claim(
+    connection: sa.Connection, worker: str, kinds: Collection[str], limit: int, lease_seconds: float
+) -> list[Run]:
+    """Take queued runs and runs whose lease has ended, of the kinds that the worker knows.
+
+    Each gets a new epoch, and its older workers are fenced with it.
+    """
     due = (
         sa.select(run_table.c.id)
         .where(
+            run_table.c.kind.in_(kinds),
             sa.or_(
                 run_table.c.status == "queued",
                 sa.and_(run_table.c.status == "running", run_table.c.lease_until < now_ms()),
-            )
+            ),
         )
         .order_by(run_table.c.created_at)
         .limit(limit)
@@ -132,7 +140,10 @@ def claim(connection: sa.Connection, worker: str, limit: int, lease_seconds: flo
         .returning(*run_table.c)
     ).mappings()
     runs = [_run(row) for row in rows]
-    epochs = {streams.find(connection, Actor(run.owner_id), run.stream_path): run.epoch for run in runs}
+    epochs: dict[int, int] = {}
+    for run in runs:
+        with contextlib.suppress(StreamNotFound):  # whoever executes it finds that out: it must not hold up the others
+            epochs[streams.find(connection, Actor(run.owner_id), run.stream_path)] = run.epoch
     for stream_id, epoch in sorted(epochs.items()):  # in the order in which appends lock them
         streams.fence(connection, stream_id, PRODUCER, epoch)
     return runs

@@ -92,7 +92,7 @@ class Follower:
     async def _look(self, stream_id: int, tail: Tail) -> None:
         """Read what is behind the tail, once for all readers that ask at the same time. Raises StreamNotFound."""
         if tail.look is None or tail.look.done():
-            tail.look = self._tasks.spawn(self._read_into(stream_id, tail), f"look at stream {stream_id}")
+            tail.look = self._tasks.spawn(self._read_into(stream_id, tail), f"look at stream {stream_id}", awaited=True)
         await asyncio.shield(tail.look)
 
     async def _read_into(self, stream_id: int, tail: Tail) -> None:

@@ -22,7 +22,8 @@ def _family(kind: type[PenstockError]) -> Iterator[type[PenstockError]]:
 
 # What a command prints is no answer of the API.
 ERRORS = sorted(
-    (each for each in {*_family(PenstockError)} if re.match(r"penstock\.(?!cli)", each.__module__)), key=lambda each: each.__name__
+    (each for each in {*_family(PenstockError)} if re.match(r"penstock\.(?!cli)", each.__module__)),
+    key=lambda each: each.__name__,
 )
 
 

@@ -46,7 +46,8 @@ TOLD = st.builds(
 )
 STEP = st.lists(TOLD, max_size=4).map(lambda parts: [event for part in parts for event in part])
 FINISHED_STEP = st.lists(
-    st.builds(told, st.sampled_from(["text", "reasoning"]), st.just("a"), st.just(["x"]), closed=st.just(True)), max_size=2
+    st.builds(told, st.sampled_from(["text", "reasoning"]), st.just("a"), st.just(["x"]), closed=st.just(True)),
+    max_size=2,
 ).map(lambda parts: [event for part in parts for event in part])
 
 

@@ -99,7 +99,9 @@ def test_the_characters_that_wait_are_counted(events: list[RunEvent]) -> None:
     for event in events:
         joiner.add(event)
     deltas: list[PartEvent] = [event for event in events if isinstance(event, TextDelta | ReasoningDelta)]
-    assert joiner.delta_chars == sum(len(event.delta) for event in deltas if isinstance(event, TextDelta | ReasoningDelta))
+    assert joiner.delta_chars == sum(
+        len(event.delta) for event in deltas if isinstance(event, TextDelta | ReasoningDelta)
+    )
 
 
 def test_an_empty_joiner_gives_nothing() -> None:

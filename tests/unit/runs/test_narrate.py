@@ -131,9 +131,7 @@ def test_a_narrator_goes_on_from_what_another_left_in_the_log(
 
 
 @given(BATCHES, BATCHES)
-def test_a_narrator_begins_the_step_again_after_a_restart(
-    before: list[list[Delta]], after: list[list[Delta]]
-) -> None:
+def test_a_narrator_begins_the_step_again_after_a_restart(before: list[list[Delta]], after: list[list[Delta]]) -> None:
     """EV7: the log keeps the rules, and the message has one copy."""
     first = begun()
     events: list[RunEvent] = [START, StartStep(), *(event for batch in before for event in first.tell(batch))]

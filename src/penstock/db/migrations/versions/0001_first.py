@@ -222,6 +222,8 @@ _POSTGRES_TRIGGERS = (
           - coalesce(OLD.input_tokens, 0) - coalesce(OLD.output_tokens, 0)
         WHERE id = NEW.chat_id;
       ELSE
+        -- Locked by a statement of its own, so that the next one sees what others have stored while this one waited.
+        PERFORM 1 FROM chat WHERE id = OLD.chat_id FOR UPDATE;
         UPDATE chat SET
           message_count = message_count - 1,
           total_tokens = total_tokens - coalesce(OLD.input_tokens, 0) - coalesce(OLD.output_tokens, 0),
