@@ -27,7 +27,7 @@ _CAPABILITIES = Capabilities(context_window=32_768, continues_prefix=True)
 
 MODELS = tuple(
     Model(id=f"demo/{name}", name=title, provider="demo", capabilities=_CAPABILITIES, is_demo=True)
-    for name, title in (("tour", "tour of Penstock"), ("long", "three thousand words"))
+    for name, title in (("tour", "Tour of Penstock"), ("long", "Three thousand words"))
 )
 """A short Markdown tour, and an answer long enough to watch it survive a reload."""
 
