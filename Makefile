@@ -23,6 +23,10 @@ setup: .stamps/runtime .stamps/node ## Install what the product needs, into this
 .PHONY: build
 build: .stamps/web ## Build the web app
 
+.PHONY: wheel
+wheel: setup build ## Build an installable wheel, the web app in it, into dist/
+	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
+
 .PHONY: test
 test: setup-test build ## Run all tests of a change, installing what they need
 	$(BIN)/pytest
