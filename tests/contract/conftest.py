@@ -1,15 +1,14 @@
 """Databases for the contracts, each of which several processes can open."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from parts import Open
 
 from penstock.db.database import Database, open_database
 from penstock.db.migrate import migrate_sqlite
-
-Open = Callable[[], Database]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

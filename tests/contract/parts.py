@@ -27,12 +27,15 @@ from penstock.runs.lease import Worker
 from penstock.runs.service import RunService
 from penstock.streams import store
 from penstock.streams.follow import Follower
-from penstock.streams.model import START, Append, AppendRefused, Position, Producer, StreamNotFound
+from penstock.streams.model import START, Append, Appended, AppendRefused, Position, Producer, StreamNotFound
 from penstock.streams.tail import Tails
 from penstock.streams.wake import Wake
 from penstock.streams.writer import Writer
 
 T = TypeVar("T")
+
+Open = Callable[[], Database]
+"""Opens the database once more, as another process does."""
 
 NOW = Millis(1_800_000_000_000)
 
@@ -83,7 +86,8 @@ def append_of(
 
 
 async def append(database: Database, *appends: Append) -> list[Position | AppendRefused | StreamNotFound]:
-    return await database.write(SYSTEM, partial(store.append_all, appends=appends))
+    outcomes = await database.write(SYSTEM, partial(store.append_all, appends=appends))
+    return [outcome.tail if isinstance(outcome, Appended) else outcome for outcome in outcomes]
 
 
 async def read_all(database: Database, stream_id: int, start: Position = START) -> list[object]:

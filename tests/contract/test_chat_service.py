@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import sqlalchemy as sa
-from parts import Process, count, eventually, new_owner, process
+from parts import Open, Process, count, eventually, new_owner, process
 
-from conftest import Open
 from penstock.actor import SYSTEM, Actor, IdentityId
 from penstock.chats import store
 from penstock.chats.model import ChatNotFound, CursorInvalid, MessageNotFound
@@ -159,6 +158,7 @@ async def test_statistics_equal_a_recount_after_anything(open_another: Open, see
             return await database.read(SYSTEM, lambda connection: connection.scalar(live)) == 0
 
         await eventually(idle)
+        await ours.chats.add_message(owner, chat_ids[0], "The last note", None)
         kept, counted = await database.read(SYSTEM, _statistics)
         assert kept == counted
         assert any(number for _, number, _, _ in kept)

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import sqlalchemy as sa
-from parts import append, append_of, count, make_stream, new_owner, read_all
+from parts import NOW, append, append_of, count, make_stream, new_owner, read_all
 
 from penstock.actor import SYSTEM, Actor
 from penstock.db.database import Database
@@ -15,6 +15,7 @@ from penstock.streams.model import (
     START,
     Append,
     OffsetInvalid,
+    Page,
     Position,
     ProducerFenced,
     SequenceGap,
@@ -23,7 +24,7 @@ from penstock.streams.model import (
 )
 
 
-async def page_of(database: Database, stream_id: int, start: int | None):
+async def page_of(database: Database, stream_id: int, start: int | None) -> Page:
     position = None if start is None else Position(start)
     return await database.read(SYSTEM, partial(store.read, stream_id=stream_id, start=position))
 
@@ -218,10 +219,7 @@ async def test_an_unknown_stream_is_not_found(database: Database) -> None:
 async def test_a_stream_is_found_by_its_owner_alone(database: Database) -> None:
     """D3."""
     owner, stranger = new_owner(), new_owner()
-    await database.write(
-        Actor(owner),
-        lambda connection: store.create(connection, "runs/mine", owner, 1),  # pyright: ignore[reportArgumentType]
-    )
+    await database.write(Actor(owner), lambda connection: store.create(connection, "runs/mine", owner, NOW))
     find = partial(store.find, path="runs/mine")
     assert await database.read(Actor(owner), partial(find, actor=Actor(owner)))
     with pytest.raises(StreamNotFound):

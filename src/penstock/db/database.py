@@ -183,7 +183,7 @@ def open_database(sqlite_path: Path, postgres_url: str) -> Database:
 _CONTENTION = {"40001", "40P01"}
 """Serialization failure and deadlock: Postgres ended one of the transactions so that the others can go on."""
 _OUTAGES = ("08", "40", "53", "57P", "58")
-"""What SQLSTATEs of outages begin with: connection, contention, resources (disk, memory), shutdown, input and output."""
+"""What SQLSTATEs of outages begin with: connection, contention, resources (disk, memory), shutdown, system."""
 
 
 def _sqlstate(error: BaseException) -> str:

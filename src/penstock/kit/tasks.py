@@ -30,6 +30,10 @@ class TaskOwner:
         if not task.cancelled() and (error := task.exception()) is not None and not awaited:
             logger.error("Task %s failed.", task.get_name(), exc_info=error)
 
+    async def wait_all(self) -> None:
+        """Wait until what runs now has ended by itself."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def cancel_all(self) -> None:
         """Cancel what still runs and wait until it has ended."""
         tasks = list(self._tasks)

@@ -87,8 +87,14 @@ class Interruption:
     def __init__(self) -> None:
         """Let it go on."""
         self.reason: InterruptionReason | None = None
-        self.is_too_late = False
-        """The run is being ended: that must not be torn off."""
+        self.is_possible = False
+        """The run is under way: its log has been opened and it is not being ended, neither of which is torn off."""
+
+    def begin(self) -> None:
+        """Let the run be cancelled from now on; one that was interrupted before is cancelled at once."""
+        self.is_possible = True
+        if self.reason is not None:
+            raise asyncio.CancelledError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +145,7 @@ class Executor:
 
     async def _work(self, execution: "_Execution", interruption: Interruption) -> None:
         try:
+            interruption.begin()
             end = await self._generate(execution)
         except asyncio.CancelledError:
             match interruption.reason:
@@ -161,7 +168,7 @@ class Executor:
             # Whatever a provider's module got wrong must end as a typed event, not as an answer that hangs.
             logger.exception("Run %s failed by an error of ours.", execution.run.id)
             end = End(status="failed", code="internal", message="Something went wrong on our side.", retryable=True)
-        interruption.is_too_late = True
+        interruption.is_possible = False
         await self._finish(execution, end)
 
     async def _generate(self, execution: "_Execution") -> End:
@@ -229,11 +236,12 @@ class Executor:
         outcome = Outcome(end=end, parts=narrator.folded.parts, first_token_at=execution.first_token_at)
 
         def finish(connection: sa.Connection) -> None:
+            # The run first, then its stream: the order in which all lock them.
+            if not store.end(connection, run, end.status):
+                raise LeaseLost
             (accepted,) = streams.append_all(connection, [append])
             if isinstance(accepted, Exception):
                 raise accepted
-            if not store.end(connection, run, end.status):
-                raise LeaseLost
             execution.kind.settle(connection, run, outcome)
 
         await patiently(lambda: self.database.write(SYSTEM, finish))

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from penstock.actor import SYSTEM
 from penstock.db.database import Database, is_outage
@@ -36,9 +37,10 @@ class _Held:
 
     def interrupt(self, reason: InterruptionReason) -> None:
         """Let the run not go on. The first reason stands; a run that is being ended is left to end."""
-        if self.interruption.reason is None and not self.interruption.is_too_late:
+        if self.interruption.reason is None:
             self.interruption.reason = reason
-            self.task.cancel()
+            if self.interruption.is_possible:
+                self.task.cancel()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,8 @@ class Worker:
     lease_seconds: float
     name: str = field(default_factory=new_id)
     tasks: TaskOwner = field(default_factory=TaskOwner)
+    _claims: TaskOwner = field(default_factory=TaskOwner)
+    """A claim is never torn off: what it took would wait for the end of its lease."""
     _held: dict[tuple[str, int], _Held] = field(default_factory=dict[tuple[str, int], _Held])
     """By run and epoch: the same run may come back under a later epoch while the earlier task still ends."""
 
@@ -63,6 +67,7 @@ class Worker:
     async def close(self) -> None:
         """Stop claiming, hand every run over, and wait until that is written."""
         await self.tasks.cancel_all()
+        await self._claims.wait_all()
         tasks = [held.task for held in self._held.values()]
         for held in list(self._held.values()):
             held.interrupt("hand-over")
@@ -74,7 +79,7 @@ class Worker:
                 hint.clear()
                 room = MAX_RUNS - len(self._held)
                 if room > 0:
-                    await self._attempt(self._claim(room))
+                    await asyncio.shield(self._claims.spawn(self._attempt(self._claim(room)), "claim once"))
                 await _wait(hint, _LOOK_SECONDS)
 
     async def _claim(self, room: int) -> None:
@@ -113,7 +118,7 @@ class Worker:
             elif kept[key]:
                 each.interrupt("stop")
 
-    async def _attempt(self, work: Awaitable[None]) -> None:
+    async def _attempt(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except Exception as error:

@@ -74,7 +74,8 @@ class Narrator:
             events.append(open_part)
             self.note([open_part])
         part_id = open_part.id
-        growth = TextDelta(part_id, delta.text) if isinstance(delta, Text) else ReasoningDelta(part_id, delta.text)
+        text = delta.text.replace("\0", "\ufffd")  # Postgres holds no NUL in a text
+        growth = TextDelta(part_id, text) if isinstance(delta, Text) else ReasoningDelta(part_id, text)
         self.note([growth])
         return [*events, growth]
 

@@ -91,13 +91,19 @@ def live_of_chats(connection: sa.Connection, actor: Actor, chat_ids: Sequence[st
             run_table.c.chat_id.in_(chat_ids), run_table.c.status.in_(LIVE), owned_by(actor, run_table)
         )
     )
-    return {chat_id: run_id for chat_id, run_id in rows}
+    return {row.chat_id: row.id for row in rows}
 
 
 def paths_of_chat(connection: sa.Connection, actor: Actor, chat_id: str) -> list[str]:
-    """Return the stream paths of all runs of a chat."""
+    """Return the stream paths of all runs of a chat that is to be deleted.
+
+    The runs are locked, as whoever claims or ends one does before anything else: so nobody waits in a circle.
+    """
     rows = connection.execute(
-        sa.select(run_table).where(run_table.c.chat_id == chat_id, owned_by(actor, run_table))
+        sa.select(run_table)
+        .where(run_table.c.chat_id == chat_id, owned_by(actor, run_table))
+        .order_by(run_table.c.id)
+        .with_for_update()
     ).mappings()
     return [_run(row).stream_path for row in rows]
 

@@ -79,6 +79,31 @@ async def test_cancel_all_is_not_stopped_by_a_task_that_fails_while_it_ends(capl
     assert len(caplog.records) == 3
 
 
+async def test_a_failure_that_is_awaited_is_heard_there_and_not_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """G5: what the caller answers for is no error of the program."""
+
+    async def fail() -> None:
+        raise ValueError("refused")
+
+    with pytest.raises(ValueError, match="refused"):
+        await TaskOwner().spawn(fail(), "asked for", awaited=True)
+    gc.collect()
+    assert caplog.records == []
+
+
+async def test_waiting_for_all_tears_nothing_off() -> None:
+    owner, done = TaskOwner(), list[int]()
+
+    async def work(number: int) -> None:
+        await asyncio.sleep(0.01)
+        done.append(number)
+
+    for number in range(5):
+        owner.spawn(work(number), f"work {number}")
+    await owner.wait_all()
+    assert sorted(done) == list(range(5))
+
+
 async def test_an_owner_without_tasks_ends_at_once_and_can_be_used_again() -> None:
     owner = TaskOwner()
     await owner.cancel_all()

@@ -126,12 +126,24 @@ def test_a_part_is_streaming_until_it_is_closed() -> None:
     assert folded.open_part is None
 
 
-def test_a_fold_has_begun_with_its_start() -> None:
-    """EV2."""
+def test_a_step_has_content_from_its_first_part_until_the_next_step_or_a_restart() -> None:
+    """EV7: only what was given has to be taken back."""
     folded = Fold()
-    assert not folded.has_begun
-    folded.apply(Start("m", RunRef("c", "r")))
-    assert folded.has_begun
+    contents: list[bool] = []
+    restart = Restart(RestartPoint(f"{2:016d}", 2), transient=True)
+    for event in (
+        Start("m", RunRef("c", "r")),
+        StartStep(),
+        TextStart("t"),
+        restart,
+        TextStart("t"),
+        TextEnd("t"),
+        FinishStep(),
+        StartStep(),
+    ):
+        folded.apply(event)
+        contents.append(folded.has_step_content)
+    assert contents == [False, False, True, False, True, True, True, False]
 
 
 def test_a_restart_before_any_step_leaves_nothing() -> None:

@@ -73,7 +73,8 @@ def assert_valid(events: Iterable[RunEvent]) -> None:
 
 
 def said(batches: Iterable[Iterable[Delta]], kind: type[Text] | type[Reasoning]) -> str:
-    return "".join(delta.text for batch in batches for delta in batch if isinstance(delta, kind))
+    text = "".join(delta.text for batch in batches for delta in batch if isinstance(delta, kind))
+    return text.replace("\0", "\ufffd")
 
 
 @given(BATCHES, st.booleans())
@@ -148,6 +149,13 @@ def test_a_narrator_begins_the_step_again_after_a_restart(before: list[list[Delt
 
 def _texts(narrator: Narrator) -> list[tuple[type, str]]:
     return [(type(part), part.text) for part in narrator.folded.parts if isinstance(part, TextPart | ReasoningPart)]
+
+
+def test_a_character_that_postgres_cannot_hold_is_told_as_the_replacement_character() -> None:
+    """A3: an answer that cannot be stored could never end."""
+    narrator = begun()
+    narrator.tell([Text("a\0b"), Reasoning("\0")])
+    assert _texts(narrator) == [(TextPart, "a\ufffdb"), (ReasoningPart, "\ufffd")]
 
 
 def test_the_last_usage_and_the_reason_are_kept_and_written_by_nobody() -> None:
