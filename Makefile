@@ -93,7 +93,7 @@ setup-test: setup .stamps/test
 	@touch $@
 
 .stamps/node: web/package.json web/package-lock.json
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' || { echo "Node 20 or newer is needed."; exit 1; }
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || { echo "Node 20 or newer is needed."; exit 1; }
 	npm --prefix web ci --no-audit --no-fund --loglevel=error
 	@mkdir -p .stamps && touch $@
 
