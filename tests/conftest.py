@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def postgres() -> Iterator[Postgres]:
 def template(postgres: Postgres) -> str:
     """The name of a database with our schema."""
     url = postgres.create()
-    asyncio.run(migrate_postgres(url))
+    # In a thread: the first test that asks for it may be running a loop of its own.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, migrate_postgres(url)).result()
     return url.rsplit("/", 1)[1]
 
 

@@ -4,13 +4,12 @@ from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, Field, model_validator
-from starlette.responses import StreamingResponse
 
 from penstock.actor import Actor
 from penstock.api.problems import CursorForeign
 from penstock.api.services import Asking, Services, Visitor
 from penstock.api.shapes import Answered, Body, ResponseMode, Shape, shape_message
-from penstock.api.sse import UI_STREAM_HEADER, chat_frames, event_stream, parse_cursor
+from penstock.api.sse import UI_STREAM_HEADER, EventStream, chat_frames, parse_cursor
 from penstock.chats.service import Send
 from penstock.runs.model import Run, RunNotFound
 from penstock.streams.model import START, Position
@@ -107,9 +106,9 @@ def routes(services: Services) -> APIRouter:
     """Return the routes of asking."""
     router = APIRouter(prefix="/api/chat", tags=["chat"])
 
-    def frames(run: Run, stream_id: int, start: Position) -> StreamingResponse:
+    def frames(run: Run, stream_id: int, start: Position) -> EventStream:
         events = chat_frames(services.follower, stream_id, run.id, start, services.heartbeat_seconds)
-        return event_stream(events, UI_STREAM_HEADER)
+        return EventStream(events, UI_STREAM_HEADER)
 
     async def answered(actor: Actor, run: Run) -> Answered:
         ended = await services.runs.ended(actor, run.id)

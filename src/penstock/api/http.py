@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route
@@ -16,6 +17,7 @@ from penstock.api import chat, chats, health, models, runs, streams
 from penstock.api.middleware import BodyLimit, RequestIds, SecurityHeaders, Visitors
 from penstock.api.problems import (
     Problem,
+    on_database_error,
     on_error,
     on_http_exception,
     on_penstock_error,
@@ -55,6 +57,8 @@ def create_api(services: Services) -> FastAPI:
     api.add_exception_handler(PenstockError, on_penstock_error)
     api.add_exception_handler(RequestValidationError, on_validation_error)
     api.add_exception_handler(HTTPException, on_http_exception)
+    for outage in (DBAPIError, OSError):
+        api.add_exception_handler(outage, on_database_error)
     api.add_exception_handler(Exception, on_error)
     return api
 

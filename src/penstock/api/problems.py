@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from penstock.db.database import is_outage
 from penstock.errors import Conflict, InvalidInput, NotFound, PenstockError, Unavailable
 from penstock.streams.model import OffsetInvalid
 
@@ -92,6 +93,13 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     response = problem(request, error.status_code, code, message)
     response.headers.update(error.headers or {})
     return response
+
+
+async def on_database_error(request: Request, error: Exception) -> Response:
+    """Answer that the database is away, where it is that and no mistake of ours."""
+    if not is_outage(error):
+        raise error
+    return problem(request, 503, Unavailable.code, Unavailable().message)
 
 
 async def on_error(request: Request, _error: Exception) -> Response:

@@ -1,13 +1,15 @@
 """Server-sent events of runs and streams: framing, cursors, heartbeats. No state, no polling."""
 
-from collections.abc import AsyncIterator, Iterable
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from starlette.responses import StreamingResponse
+from starlette.types import Send
 
 from penstock.runs.events import decode, encode
 from penstock.runs.join import Joiner
 from penstock.streams.follow import Follower
-from penstock.streams.model import OffsetInvalid, Page, Position, format_offset, parse_offset
+from penstock.streams.model import OffsetInvalid, Page, Position, StreamNotFound, format_offset, parse_offset
 
 HEADERS = {
     "cache-control": "no-cache, no-transform",
@@ -20,9 +22,25 @@ _MERGE_FROM = 16
 """Pages of fewer events are passed on as they are: joining their deltas would save nothing."""
 
 
-def event_stream(frames: AsyncIterator[bytes], headers: dict[str, str] | None = None) -> StreamingResponse:
-    """Return a response of server-sent events that no proxy should hold back."""
-    return StreamingResponse(frames, media_type="text/event-stream", headers={**HEADERS, **(headers or {})})
+class Cut(Exception):  # not an error: what the frames say to break the connection
+    """The frames end before their end."""
+
+
+class EventStream(StreamingResponse):
+    """A response of server-sent events that no proxy should hold back.
+
+    When its frames raise Cut, the connection is broken: a clean end would look like the end of the answer to clients
+    that do not know ours (CF6).
+    """
+
+    def __init__(self, frames: AsyncIterator[bytes], headers: Mapping[str, str] | None = None) -> None:
+        """Take the frames and headers beside the usual ones."""
+        super().__init__(frames, media_type="text/event-stream", headers={**HEADERS, **(headers or {})})
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the frames."""
+        with contextlib.suppress(Cut):
+            await super().stream_response(send)
 
 
 def format_cursor(run_id: str, position: Position) -> str:
@@ -41,14 +59,22 @@ def parse_cursor(cursor: str) -> tuple[str, Position]:
 async def chat_frames(
     follower: Follower, stream_id: int, run_id: str, start: Position, heartbeat: float
 ) -> AsyncIterator[bytes]:
-    """Give the frames of a run from a position on, to its end (CF1, CF2, CF3)."""
-    async for page in follower.follow(stream_id, start, heartbeat):
-        if page.batches:
-            yield b"".join(_frames_of(run_id, page))
-        elif not page.is_last:
-            yield HEARTBEAT
-        if page.is_last:
-            yield DONE
+    """Give the frames of a run from a position on, to its end (CF1, CF2, CF3).
+
+    Raises Cut when this process ends or the run is deleted.
+    """
+    try:
+        async for page in follower.follow(stream_id, start, heartbeat):
+            if page.batches:
+                yield b"".join(_frames_of(run_id, page))
+            elif not page.is_last:
+                yield HEARTBEAT
+            if page.is_last:
+                yield DONE
+                return
+    except StreamNotFound:
+        pass
+    raise Cut
 
 
 def _frames_of(run_id: str, page: Page) -> Iterable[bytes]:

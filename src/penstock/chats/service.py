@@ -117,8 +117,13 @@ class ChatService:
         if send.client_message_id and (sent := store.find_sent(connection, actor, send.client_message_id)):
             return _run_of_sent(connection, actor, sent)
         chat = self._chat_for(connection, owner, send, now)
-        # Looked for again behind the chat's lock: the first of two sends at once may have been stored meanwhile.
-        if send.client_message_id and (sent := store.find_sent(connection, actor, send.client_message_id)):
+        # Looked for again behind the chat's lock: the first of two sends at once may have been stored meanwhile. A chat
+        # begun just now is not kept for that: the message's unique id undoes it.
+        if (
+            chat.leaf_id
+            and send.client_message_id
+            and (sent := store.find_sent(connection, actor, send.client_message_id))
+        ):
             return _run_of_sent(connection, actor, sent)
         _refuse_while_live(chat)
         leaf = store.get_message(connection, actor, chat.id, chat.leaf_id) if chat.leaf_id else None

@@ -15,7 +15,7 @@ from penstock.chats.title import LONGEST, title_of
         ("# A **bold** `plan`", "A bold plan"),
         ("See [the docs](https://example.com/a) and ![a dam](dam.png)", "See the docs and a dam"),
         ("```python\nprint(1)\n```", "print(1)"),
-        ("你好，世界", "你好，世界"),
+        ("你好 世界", "你好 世界"),
         ("a\u200bb\x07c", "abc"),
         ("", "New chat"),
         (" \n ", "New chat"),

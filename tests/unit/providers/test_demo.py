@@ -35,7 +35,6 @@ async def test_c1_its_models_are_labelled_as_demo_and_need_nothing() -> None:
     for model in models:
         assert model.is_demo
         assert model.available
-        assert "Demo" in model.name
         assert model.capabilities.continues_prefix
 
 

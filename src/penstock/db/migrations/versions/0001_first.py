@@ -254,7 +254,7 @@ _ROLES = tuple(
     )
 )
 
-_OWNED = ("chat", "message", "run", "stream")
+_OF_CHAT = ("message", "run")
 _OF_STREAM = ("stream_batch", "producer")
 
 
@@ -262,7 +262,9 @@ def _policies() -> Iterator[str]:
     mine = "owner_id = nullif(current_setting('penstock.actor', true), '')::uuid"
     # The inner query is subject to the policy of stream itself.
     of_mine = "EXISTS (SELECT 1 FROM stream WHERE stream.id = stream_id)"
-    rules = dict.fromkeys(_OWNED, mine) | dict.fromkeys(_OF_STREAM, of_mine)
+    # Foreign keys look past policies: without this an actor could hang a row of their own on a stranger's chat.
+    in_mine = " AND ".join((mine, "EXISTS (SELECT 1 FROM chat WHERE chat.id = chat_id)"))
+    rules = {"chat": mine, "stream": mine} | dict.fromkeys(_OF_CHAT, in_mine) | dict.fromkeys(_OF_STREAM, of_mine)
     for table, rule in rules.items():
         yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
         yield f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
