@@ -61,7 +61,7 @@ openapi: setup ## Write the OpenAPI document that the web client is made from
 	$(BIN)/penstock openapi > protocol/openapi.json
 
 .PHONY: bench
-bench: setup-test build ## Measure, and write bench/results/
+bench: setup-test .stamps/bench build ## Measure, and write bench/results/
 	PYTHONPATH=tests $(BIN)/python -m bench
 
 .PHONY: lock
@@ -70,10 +70,10 @@ lock: .stamps/uv ## Resolve the Python dependencies again (versions at least thr
 
 .PHONY: clean
 clean: ## Remove what was installed and built; ./data stays
-	rm -rf .venv .tools .stamps web/node_modules web/dist web/src/api/generated
+	rm -rf .venv .tools .stamps web/node_modules tests/conformance/node_modules tests/bench/node_modules web/dist web/src/api/generated
 
 .PHONY: setup-test
-setup-test: setup .stamps/test
+setup-test: setup .stamps/test .stamps/conformance
 	@scripts/services.sh
 
 .stamps/uv: requirements/bootstrap.lock
@@ -87,6 +87,14 @@ setup-test: setup .stamps/test
 	$(UV) pip install --quiet --require-hashes -r requirements/runtime.lock
 	$(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+.stamps/conformance: tests/conformance/package.json tests/conformance/package-lock.json
+	npm --prefix tests/conformance ci --no-audit --no-fund --loglevel=error
+	@mkdir -p .stamps && touch $@
+
+.stamps/bench: tests/bench/package.json tests/bench/package-lock.json
+	npm --prefix tests/bench ci --no-audit --no-fund --loglevel=error
+	@mkdir -p .stamps && touch $@
 
 .stamps/test: .stamps/runtime requirements/dev.lock
 	$(UV) pip install --quiet --require-hashes -r requirements/dev.lock

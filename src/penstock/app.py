@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -17,6 +17,9 @@ from penstock.kit.clock import wall_clock
 from penstock.runs.service import RunService
 from penstock.settings import Settings
 from penstock.streams.follow import Follower
+from penstock.streams.service import StreamService
+from penstock.streams.subscriptions.keys import Keys
+from penstock.streams.subscriptions.service import SubscriptionService
 from penstock.worker import Engine, build_engine
 
 
@@ -36,8 +39,11 @@ def web_folder() -> Path:
     return installed if installed.is_dir() else package.parents[1] / "web" / "dist"
 
 
-def build_services(settings: Settings, engine: Engine) -> Services:
+def build_services(settings: Settings, engine: Engine, *, open_streams: bool = False) -> Services:
     """Return the services behind the API."""
+    secret = settings.secret_key or load_or_make(settings.data_dir)
+    keys = Keys(secret)
+    subscriptions = SubscriptionService(engine.database, engine.wake, keys, wall_clock)
     return Services(
         database=engine.database,
         chats=ChatService(
@@ -50,21 +56,33 @@ def build_services(settings: Settings, engine: Engine) -> Services:
         runs=RunService(engine.database, engine.wake),
         catalog=engine.catalog,
         follower=engine.follower,
-        cookies=VisitorCookies(settings.secret_key or load_or_make(settings.data_dir)),
+        streams=StreamService(engine.database, engine.writer, engine.wake, wall_clock, on_growth=subscriptions.hear),
+        subscriptions=subscriptions,
+        keys=keys,
+        open_streams=open_streams,
+        cookies=VisitorCookies(secret),
+        metrics=engine.metrics,
         heartbeat_seconds=settings.heartbeat_seconds,
         long_poll_seconds=settings.long_poll_seconds,
         max_body_bytes=settings.max_body_bytes,
     )
 
 
-def build_app(settings: Settings, *, with_worker: bool) -> App:
-    """Return the app that serves, and that also works on runs unless told otherwise."""
+def build_app(settings: Settings, *, with_worker: bool, open_streams: bool = False) -> App:
+    """Return the app that serves, and that also works on runs unless told otherwise.
+
+    With open streams everybody may use all streams, also those of visitors: for protocol tests.
+    """
     engine = build_engine(settings)
-    services = build_services(settings, engine)
+    services = build_services(settings, engine, open_streams=open_streams)
 
     @contextlib.asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncGenerator[None]:
-        async with engine.running(with_worker=with_worker):
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(engine.running(with_worker=with_worker))
+            if open_streams:
+                await stack.enter_async_context(services.streams.running())
+                await stack.enter_async_context(services.subscriptions.running())
             yield
 
     return App(http=create_http(services, web_folder(), lifespan), follower=engine.follower)
@@ -72,5 +90,6 @@ def build_app(settings: Settings, *, with_worker: bool) -> App:
 
 def build_document(settings: Settings) -> FastAPI:
     """Return the API for the sake of its document: nothing is opened or started."""
-    engine = build_engine(settings)
-    return create_api(build_services(settings, engine))
+    # Any key will do: without one, a key file would be made.
+    settings = replace(settings, secret_key=settings.secret_key or "unused")
+    return create_api(build_services(settings, build_engine(settings)))

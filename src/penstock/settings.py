@@ -130,6 +130,9 @@ class Settings:
     max_body_bytes: int = _setting("PENSTOCK_MAX_BODY_BYTES", "8388608", _positive, "largest request body")
     long_poll_seconds: float = _setting("PENSTOCK_LONG_POLL_SECONDS", "20", _seconds, "longest wait of a long-poll")
     heartbeat_seconds: float = _setting("PENSTOCK_HEARTBEAT_SECONDS", "15", _seconds, "between comments on a stream")
+    stall_seconds: float = _setting(
+        "PENSTOCK_STALL_SECONDS", "30", _seconds, "until a reader that takes nothing is cut"
+    )
     lease_seconds: float = _setting(
         "PENSTOCK_LEASE_SECONDS", "8", _seconds, "until a silent worker's run is taken over"
     )

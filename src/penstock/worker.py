@@ -9,17 +9,21 @@ from penstock.actor import SYSTEM
 from penstock.chats.answer import Answer
 from penstock.db.database import Database, open_database
 from penstock.kit.clock import wall_clock
+from penstock.kit.ids import new_id
 from penstock.kit.tasks import TaskOwner
+from penstock.metrics import Metrics
 from penstock.providers.base import Timeouts
 from penstock.providers.catalog import Catalog, VendorConfig
 from penstock.providers.transport import Transport
 from penstock.runs import store as runs
+from penstock.runs.alive import AliveLock
 from penstock.runs.execute import Executor
 from penstock.runs.lease import Worker
 from penstock.settings import Settings
 from penstock.streams.follow import Follower
+from penstock.streams.notify import PostgresWake
 from penstock.streams.tail import Tails
-from penstock.streams.wake import PostgresWake, Wake
+from penstock.streams.wake import Wake
 from penstock.streams.writer import Writer
 
 
@@ -34,6 +38,7 @@ class Engine:
     transport: Transport
     catalog: Catalog
     tasks: TaskOwner
+    metrics: Metrics
     worker: Worker
     is_alone: bool
     """Whether no other process shares the database (the embedded shape)."""
@@ -62,10 +67,10 @@ def build_engine(settings: Settings) -> Engine:
     """Build every part from the settings. Nothing connects or starts yet."""
     tasks = TaskOwner()
     database = open_database(settings.sqlite_path, settings.database_url)
-    wake = PostgresWake(settings.database_url) if settings.is_scaled else Wake()
-    tails = Tails(wake)
-    writer = Writer(database, wake, tails)
-    follower = Follower(database, tails)
+    wake = _build_wake(settings)
+    tails, metrics = Tails(wake), Metrics()
+    writer = Writer(database, wake, tails, metrics)
+    follower = Follower(database, tails, metrics)
     transport = Transport()
     timeouts = Timeouts(
         connect=settings.connect_timeout,
@@ -84,10 +89,14 @@ def build_engine(settings: Settings) -> Engine:
         wake=wake,
         tasks=TaskOwner(),
         clock=wall_clock,
+        metrics=metrics,
         take_over=settings.take_over,
         total_timeout=settings.total_timeout,
     )
+    name = new_id()
     worker = Worker(
+        name=name,
+        alive=AliveLock(settings.database_url, name) if settings.is_scaled else None,
         database=database,
         wake=wake,
         executor=executor,
@@ -102,9 +111,20 @@ def build_engine(settings: Settings) -> Engine:
         transport=transport,
         catalog=catalog,
         tasks=tasks,
+        metrics=metrics,
         worker=worker,
         is_alone=not settings.is_scaled,
     )
+
+
+def _build_wake(settings: Settings) -> Wake:
+    if not settings.is_scaled:
+        return Wake()
+    if settings.redis_url is None:
+        return PostgresWake(settings.database_url)
+    from penstock.streams.redis import RedisWake  # noqa: PLC0415  # half a second, for those who use it
+
+    return RedisWake(settings.redis_url)
 
 
 async def work(settings: Settings, stopped: asyncio.Event) -> None:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import relay
+from bench import relay, streams
 from harness.penstock import Penstock
 from harness.postgres import Postgres
 from upstream.process import Upstream
@@ -29,6 +29,7 @@ def main() -> None:
         scaled.kill()
         postgres.close()
     write("relay", found)
+    write("streams", streams.run())
 
 
 def write(name: str, found: dict[str, Any]) -> None:

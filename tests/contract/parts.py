@@ -18,6 +18,7 @@ from penstock.db.database import Database
 from penstock.kit.clock import Clock, Millis, wall_clock
 from penstock.kit.ids import new_id
 from penstock.kit.tasks import TaskOwner
+from penstock.metrics import Metrics
 from penstock.providers.catalog import Catalog
 from penstock.providers.demo import DemoProvider
 from penstock.providers.transport import Transport
@@ -137,6 +138,7 @@ class Process:
             wake=self.wake,
             tasks=TaskOwner(),
             clock=wall_clock,
+            metrics=Metrics(),
             take_over=take_over,
             total_timeout=total_timeout,
         )
@@ -178,8 +180,8 @@ async def process(
 ) -> AsyncGenerator[Process]:
     """Start the parts of a process, without a worker. The demo model is the only one."""
     wake = wake or Wake()
-    tails, transport, tasks = Tails(wake), Transport(), TaskOwner()
-    writer = Writer(database, wake, tails)
+    tails, metrics, transport, tasks = Tails(wake), Metrics(), Transport(), TaskOwner()
+    writer = Writer(database, wake, tails, metrics)
     catalog = Catalog([], transport, tasks, demo=DemoProvider(tokens_per_second))
     await wake.start()
     await writer.start()
@@ -188,7 +190,7 @@ async def process(
             database=database,
             wake=wake,
             writer=writer,
-            follower=Follower(database, tails),
+            follower=Follower(database, tails, metrics),
             chats=ChatService(database, catalog, wake, clock, max_message_chars=10_000),
             runs=RunService(database, wake),
             catalog=catalog,

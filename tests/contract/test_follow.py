@@ -22,11 +22,13 @@ from harness.postgres import Postgres
 from penstock.actor import SYSTEM
 from penstock.db.database import Database, PostgresDatabase
 from penstock.db.migrate import migrate_postgres
+from penstock.metrics import Metrics
 from penstock.streams import store
 from penstock.streams.follow import Follower
 from penstock.streams.model import START, Position, ProducerFenced, StreamClosed, StreamNotFound
+from penstock.streams.notify import PostgresWake
 from penstock.streams.tail import Tails
-from penstock.streams.wake import PostgresWake, Wake
+from penstock.streams.wake import Wake
 from penstock.streams.writer import FLUSH_BYTES, Writer
 
 
@@ -43,8 +45,8 @@ class Streams:
     def __init__(self, database: Database, wake: Wake | None = None) -> None:
         self.wake = wake or Wake()
         self.tails = Tails(self.wake)
-        self.writer = Writer(database, self.wake, self.tails)
-        self.follower = Follower(database, self.tails)
+        self.writer = Writer(database, self.wake, self.tails, Metrics())
+        self.follower = Follower(database, self.tails, Metrics())
 
     async def __aenter__(self) -> Self:
         await self.writer.start()

@@ -1,17 +1,20 @@
 """Row-level security on Postgres: the second time that only the owner reaches what is theirs (D3)."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from parts import new_owner, process
+from parts import NOW, new_owner, process
 from sqlalchemy import exc as sa_exc
 
 from penstock.actor import SYSTEM, Actor, IdentityId
 from penstock.chats.service import Send
 from penstock.db.database import APP_ROLE, SYSTEM_ROLE, Database
 from penstock.db.schema import metadata
+from penstock.streams.subscriptions import store as subscriptions
+from penstock.streams.subscriptions.requests import parse_demand
 
 pytestmark = pytest.mark.parametrize("place", ["postgres"], indirect=True)
 
@@ -40,6 +43,11 @@ async def answered(database: Database) -> IdentityId:
     async with process(database) as ours, ours.working():
         run = await ours.chats.send(owner, Send(text="Hello", model="demo/tour"))
         await ours.runs.ended(Actor(owner), run.id)
+    demand = parse_demand(b'{"type": "pull-wake", "streams": ["a"], "wake_stream": "b"}')
+    subscribe = partial(
+        subscriptions.create, owner=owner, name=owner, demand=demand, base_url="http://localhost", now=NOW
+    )
+    await database.write(Actor(owner), subscribe)
     return owner
 
 

@@ -147,7 +147,10 @@ def test_the_ai_sdk_body_is_taken_and_its_ids_are_private(penstock: Penstock) ->
         assert again.start == first.start
         assert again.text == expected_text("echo-40-5")
         assert client.get("/api/chat/client-made-chat/stream").status_code == 204
-        next_body = {**body, "messages": [{"id": "m-2", "role": "user", "parts": [{"type": "text", "text": "next"}]}]}
+        next_body: dict[str, Any] = {
+            **body,
+            "messages": [{"id": "m-2", "role": "user", "parts": [{"type": "text", "text": "next"}]}],
+        }
         assert ask(client, **next_body).start["chatId"] == first.start["chatId"]
         assert ask(stranger, **body).start["chatId"] != first.start["chatId"]
         questions = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.penstock import Penstock
+from harness.penstock import Penstock, ask
 
 
 @pytest.fixture
@@ -107,3 +107,15 @@ def test_an_installation_that_is_up_says_so(penstock: Penstock) -> None:
     with penstock.client() as client:
         assert client.get("/healthz").json() == {"status": "ok"}
         assert client.get("/readyz").json() == {"status": "ok"}
+
+
+def test_an_installation_counts_what_it_does(penstock: Penstock) -> None:
+    """G5: the embedded process writes and reads; scaled out, the serving one reads and the worker writes."""
+    with penstock.client() as client:
+        ask(client, message="x", model="openai/echo-3-1")
+        counted = client.get("/metrics")
+        assert counted.headers["content-type"].startswith("text/plain")
+        assert "penstock_readers 0.0" in counted.text
+        if not penstock.database_url:
+            assert 'penstock_runs_ended_total{status="completed"}' in counted.text
+            assert "penstock_commit_seconds_count" in counted.text

@@ -1,4 +1,4 @@
-"""`/healthz`: the process lives. `/readyz`: it can do its work."""
+"""`/healthz`: the process lives. `/readyz`: it can do its work. `/metrics`: how it does."""
 
 import asyncio
 from typing import Literal
@@ -6,6 +6,7 @@ from typing import Literal
 import sqlalchemy as sa
 from fastapi import APIRouter
 from sqlalchemy import exc as sa_exc
+from starlette.responses import PlainTextResponse
 
 from penstock.actor import SYSTEM
 from penstock.api.services import Services
@@ -49,5 +50,10 @@ def routes(services: Services) -> APIRouter:
         except (OSError, TimeoutError, sa_exc.SQLAlchemyError) as error:
             raise NotReady from error
         return Health()
+
+    @router.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
+    async def metrics() -> PlainTextResponse:
+        """Return what this process counts about itself, in Prometheus's text format."""
+        return PlainTextResponse(services.metrics.render())
 
     return router

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from penstock.api import chat, chats, health, models, runs, streams
-from penstock.api.middleware import BodyLimit, RequestIds, SecurityHeaders, Visitors
+from penstock.api import chat, chats, health, models, runs, streams, subscriptions
+from penstock.api.middleware import BodyLimit, OpenStreams, RequestIds, SecurityHeaders, Visitors
 from penstock.api.problems import (
     Problem,
     on_database_error,
@@ -52,7 +52,7 @@ def create_api(services: Services) -> FastAPI:
         openapi_url="/api/openapi.json",
         responses=problems,
     )
-    for module in (chat, chats, runs, models, streams, health):
+    for module in (chat, chats, runs, models, subscriptions, streams, health):
         api.include_router(module.routes(services))
     api.add_exception_handler(PenstockError, on_penstock_error)
     api.add_exception_handler(RequestValidationError, on_validation_error)
@@ -81,4 +81,6 @@ def create_http(
     wrapped: ASGIApp = Visitors(api, services.cookies)
     wrapped = BodyLimit(wrapped, services.max_body_bytes)
     wrapped = SecurityHeaders(wrapped)
+    if services.open_streams:
+        wrapped = OpenStreams(wrapped)
     return RequestIds(wrapped)

@@ -6,10 +6,12 @@ They are plain ASGI: the usual base class costs 2.5 times as much on a stream an
 import re
 from collections.abc import Mapping
 from http.cookies import SimpleCookie
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.api.problems import on_http_exception
@@ -60,6 +62,41 @@ class SecurityHeaders:
         """Handle a request."""
         if scope["type"] == "http":
             send = _with_headers(send, _SECURITY_HEADERS)
+        await self.app(scope, receive, send)
+
+
+class OpenStreams:
+    """Lets pages of any origin use the streams: for protocol tests, where everybody may use them all."""
+
+    _HEADERS: Final = {
+        "access-control-allow-origin": "*",
+        "access-control-expose-headers": "*",
+        "cross-origin-resource-policy": "cross-origin",
+    }
+    _PREFLIGHT: Final = {
+        "access-control-allow-methods": "GET, HEAD, PUT, POST, DELETE, OPTIONS",
+        "access-control-allow-headers": (
+            "content-type, authorization, if-none-match, last-event-id, stream-seq, stream-ttl, stream-expires-at,"
+            " stream-closed, stream-forked-from, stream-fork-offset, stream-fork-sub-offset, producer-id,"
+            " producer-epoch, producer-seq"
+        ),
+        "access-control-max-age": "3600",
+    }
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap the app, outside of what else sets a policy for other origins."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/stream/"):
+            await self.app(scope, receive, send)
+            return
+        send = _with_headers(send, self._HEADERS)
+        if scope["method"] == "OPTIONS":
+            preflight = Response(status_code=204, headers={**self._PREFLIGHT, "x-content-type-options": "nosniff"})
+            await preflight(scope, receive, send)
+            return
         await self.app(scope, receive, send)
 
 
@@ -130,10 +167,12 @@ def _cookie(scope: Scope, name: str) -> str:
 
 def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    replaced = {name for name, _ in raw} - {b"set-cookie"}
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *raw]
+            others = [each for each in message.get("headers", ()) if each[0] not in replaced]
+            message["headers"] = [*others, *raw]
         await send(message)
 
     return send_with_headers

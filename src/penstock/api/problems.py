@@ -13,7 +13,8 @@ from starlette.responses import Response
 
 from penstock.db.database import is_outage
 from penstock.errors import Conflict, InvalidInput, NotFound, PenstockError, Unavailable
-from penstock.streams.model import OffsetInvalid
+from penstock.streams.model import EpochSkipped, OffsetInvalid, ProducerFenced, StreamGone, StreamRequestInvalid
+from penstock.streams.subscriptions.model import SubscriptionInvalid, TokenInvalid
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,12 @@ class CursorForeign(Conflict):
 
 STATUS: Sequence[tuple[type[PenstockError], int]] = (
     (OffsetInvalid, 400),
+    (StreamRequestInvalid, 400),
+    (EpochSkipped, 400),
+    (ProducerFenced, 403),
+    (StreamGone, 410),
+    (SubscriptionInvalid, 400),
+    (TokenInvalid, 401),
     (InvalidInput, 422),
     (NotFound, 404),
     (Conflict, 409),

@@ -11,8 +11,6 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _GRACE_SECONDS = 10
-STALL_SECONDS = 30.0
-"""A reader that takes nothing for so long is cut; it can go on by its cursor."""
 SEND_BUFFER_BYTES = 256 * 1024
 """What the system may hold for one connection. Left to itself it would hold megabytes for a reader that stalls."""
 _BACKLOG = 2048
@@ -31,6 +29,8 @@ def listen(host: str, port: int) -> socket.socket:
 class _Protocol(HttpToolsProtocol):
     """HTTP on one connection, that bounds what a stalled reader costs."""
 
+    stall_seconds: float
+    """A reader that takes nothing for so long is cut; it can go on by its cursor. Set by the server."""
     _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -43,7 +43,7 @@ class _Protocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Hear that the reader does not keep up."""
         super().pause_writing()
-        self._stalled = self.loop.call_later(STALL_SECONDS, self.transport.abort)
+        self._stalled = self.loop.call_later(self.stall_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Hear that the reader goes on."""
@@ -64,12 +64,12 @@ class _Protocol(HttpToolsProtocol):
 class Server(uvicorn.Server):
     """A server that says goodbye first: uvicorn alone waits for ever for streams that have no reason to end."""
 
-    def __init__(self, app: ASGIApp, *, on_exit: Callable[[], None]) -> None:
-        """Take the app, and what lets open streams end."""
+    def __init__(self, app: ASGIApp, *, stall_seconds: float, on_exit: Callable[[], None]) -> None:
+        """Take the app, how long a reader may stall, and what lets open streams end."""
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=_Protocol,
+            http=type("Protocol", (_Protocol,), {"stall_seconds": stall_seconds}),
             ws="none",
             log_config=None,
             access_log=False,

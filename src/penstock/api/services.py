@@ -10,9 +10,13 @@ from penstock.actor import Actor, IdentityId
 from penstock.auth.visitor import VisitorCookies
 from penstock.chats.service import ChatService
 from penstock.db.database import Database
+from penstock.metrics import Metrics
 from penstock.providers.catalog import Catalog
 from penstock.runs.service import RunService
 from penstock.streams.follow import Follower
+from penstock.streams.service import StreamService
+from penstock.streams.subscriptions.keys import Keys
+from penstock.streams.subscriptions.service import SubscriptionService
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +28,13 @@ class Services:
     runs: RunService
     catalog: Catalog
     follower: Follower
+    streams: StreamService
+    subscriptions: SubscriptionService
+    keys: Keys
+    open_streams: bool
+    """Whether everybody may use all streams: for protocol tests."""
     cookies: VisitorCookies
+    metrics: Metrics
     heartbeat_seconds: float
     long_poll_seconds: float
     max_body_bytes: int

@@ -78,16 +78,16 @@ async def chat_frames(
 
 
 def _frames_of(run_id: str, page: Page) -> Iterable[bytes]:
-    messages = page.messages()
+    counted = page.counted()
     position = page.start
-    if len(messages) < _MERGE_FROM:
-        for message in messages:
-            position = Position(position + 1)
+    if len(counted) < _MERGE_FROM:
+        for units, message in counted:
+            position = Position(position + units)
             yield _frame(run_id, position, message)
         return
     joiner = Joiner()
-    for message in messages:
-        joiner.add(decode(message))
+    for units, message in counted:
+        joiner.add(decode(message), units)
     for count, event in joiner.take():
         position = Position(position + count)
         yield _frame(run_id, position, encode(event))

@@ -1,73 +1,140 @@
-"""`/v1/stream/{path}`: read a stream by the Durable Streams protocol: catch-up, long-poll, SSE."""
+"""`/v1/stream/{path}`: streams by the Durable Streams protocol.
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+Everybody reads what is theirs. Writing over HTTP is for protocol tests: it is refused unless all streams are open.
+"""
 
-from fastapi import APIRouter, Header, Query, Response
+from collections.abc import AsyncIterator, Mapping
 
-from penstock.api.services import Asking, Services
-from penstock.api.sse import HEARTBEAT, event_stream
-from penstock.errors import InvalidInput
+from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
+
+from penstock.actor import SYSTEM, Actor, IdentityId
+from penstock.api.parameters import APPEND, CREATE, READ
+from penstock.api.problems import on_penstock_error
+from penstock.api.services import Services, visitor
+from penstock.api.sse import HEARTBEAT, EventStream
 from penstock.kit.clock import wall_clock
-from penstock.streams.model import Page
-from penstock.streams.protocol import CURSOR, json_array, next_cursor, page_headers, parse_read_offset, sse_events
+from penstock.streams.content import body_of
+from penstock.streams.frames import ENCODING_HEADER, frames_of
+from penstock.streams.model import AppendRefused, Page, Position, StreamRequestInvalid
+from penstock.streams.protocol import (
+    CURSOR,
+    appended_headers,
+    choose_offset,
+    etag,
+    matches,
+    next_cursor,
+    page_headers,
+    parse_read_offset,
+    refusal_headers,
+    stream_headers,
+)
+from penstock.streams.requests import parse_creation, parse_posting
+from penstock.streams.stream import Stream
 
-
-class OffsetMissing(InvalidInput):
-    """A live read needs an offset: -1 for the beginning, now for the end."""
-
-    code = "offset_missing"
+NOBODY = IdentityId("00000000-0000-0000-0000-000000000000")
+"""Owns the streams that are made while all streams are open."""
+_NEVER_KEPT = {"cache-control": "no-store"}
+_ASKED_FOR_AGAIN = {"cache-control": "private, no-cache"}
+"""Kept by the reader's own cache, and shown again only after asking whether it is still the same (ETag)."""
+_SSE = {"content-type": "text/event-stream"}
+"""Without the charset that the framework would add: the protocol names none."""
+_READING = {"allow": "GET, HEAD"}
 
 
 def routes(services: Services) -> APIRouter:
-    """Return the routes of reading streams."""
+    """Return the routes of streams."""
     router = APIRouter(prefix="/v1/stream", tags=["streams"])
-    follower = services.follower
+    streams, follower = services.streams, services.follower
 
-    @router.get("/{path:path}", operation_id="readStream", response_model=None)
-    async def read_stream(
-        path: str,
-        actor: Asking,
-        offset: Annotated[str | None, Query(description="Where to read from; `-1` the start, `now` the end.")] = None,
-        live: Annotated[Literal["long-poll", "sse"] | None, Query()] = None,
-        cursor: Annotated[str | None, Query(description="The `Stream-Cursor` of the answer before.")] = None,
-        last_event_id: Annotated[str | None, Header(description="As `offset`, and wins over it.")] = None,
-    ) -> Response:
+    def reading(request: Request) -> Actor:
+        return SYSTEM if services.open_streams else Actor(visitor(request))
+
+    def writing() -> Actor:
+        if not services.open_streams:
+            raise HTTPException(405, headers=_READING)
+        return SYSTEM
+
+    @router.get("/{path:path}", operation_id="readStream", response_model=None, openapi_extra=READ)
+    async def read_stream(request: Request, path: str) -> Response:
         """Read a stream from an offset on."""
-        if last_event_id is None and offset is None and live is not None:
-            raise OffsetMissing
-        start = parse_read_offset(last_event_id or offset)
-        stream_id = await follower.find(actor, path)
+        live = request.query_params.get("live")
+        if live not in {None, "long-poll", "sse"}:
+            raise StreamRequestInvalid("live is long-poll or sse.")
+        cursor = request.query_params.get("cursor")
+        named = request.query_params.getlist("offset")
+        offset = choose_offset(named, request.headers.get("last-event-id"), is_live=live is not None)
+        start = parse_read_offset(offset)
+        stream, page = await streams.read(reading(request), path, start)
         if live == "sse":
-            page = await follower.read(stream_id, start)
-            return event_stream(_events(stream_id, page, cursor))
+            return EventStream(_events(stream, page, cursor), {**_SSE, **ENCODING_HEADER.get(stream.kind, {})})
         if live == "long-poll":
-            page = await follower.wait(stream_id, start, services.long_poll_seconds)
-            return _answer(page, {CURSOR: next_cursor(wall_clock(), cursor)}, empty_status=204)
-        return _answer(await follower.read(stream_id, start), {}, empty_status=200)
+            if not page.batches and not page.is_last:
+                page = await follower.wait(stream.id, page.end, services.long_poll_seconds)
+            if not page.batches:
+                headers = {**page_headers(page), CURSOR: next_cursor(wall_clock(), cursor), **_NEVER_KEPT}
+                return Response(status_code=204, headers=headers)
+            return _answer(request, stream, start, page, {CURSOR: next_cursor(wall_clock(), cursor)})
+        return _answer(request, stream, start, page)
 
     @router.head("/{path:path}", operation_id="describeStream")
-    async def describe_stream(path: str, actor: Asking) -> Response:
-        """Return where a stream ends and whether it is closed."""
-        page = await follower.read(await follower.find(actor, path), None)
-        return Response(headers={**page_headers(page), "cache-control": "no-store"}, media_type="application/json")
+    async def describe_stream(request: Request, path: str) -> Response:
+        """Return where a stream ends, whether it is closed and how long it lives."""
+        stream = await streams.find(reading(request), path)
+        return Response(headers={**stream_headers(stream), **_NEVER_KEPT})
 
-    async def _events(stream_id: int, first: Page, cursor: str | None) -> AsyncIterator[bytes]:
+    @router.put("/{path:path}", operation_id="createStream", status_code=201, openapi_extra=CREATE)
+    async def create_stream(request: Request, path: str) -> Response:
+        """Create a stream; 200 when this very stream is there already."""
+        actor = writing()
+        creation = parse_creation(request.headers, await request.body(), wall_clock())
+        stream, is_new = await streams.create(actor, NOBODY, path, creation)
+        headers = stream_headers(stream)
+        if is_new:
+            headers["Location"] = str(request.url.replace(query="", fragment=""))
+        return Response(status_code=201 if is_new else 200, headers=headers)
+
+    @router.post("/{path:path}", operation_id="appendToStream", openapi_extra=APPEND)
+    async def append_to_stream(request: Request, path: str) -> Response:
+        """Append to a stream, close it, or both."""
+        actor = writing()
+        posting = parse_posting(request.headers, await request.body())
+        try:
+            appended = await streams.append(actor, path, posting)
+        except AppendRefused as refusal:
+            response = await on_penstock_error(request, refusal)
+            response.headers.update(refusal_headers(refusal))
+            return response
+        is_news = posting.producer and posting.body and not appended.is_repeat
+        return Response(status_code=200 if is_news else 204, headers=appended_headers(appended, posting.producer))
+
+    @router.delete("/{path:path}", operation_id="deleteStream", status_code=204)
+    async def delete_stream(path: str) -> None:
+        """Delete a stream."""
+        await streams.delete(writing(), path)
+
+    async def _events(stream: Stream, first: Page, cursor: str | None) -> AsyncIterator[bytes]:
+        encode = frames_of(stream.kind)
         # The first control event tells where the reader stands, also when there is nothing to read yet.
-        yield sse_events(first, next_cursor(wall_clock(), cursor))
+        yield encode(first, next_cursor(wall_clock(), cursor))
         if first.is_last:
             return
-        async for page in follower.follow(stream_id, first.end, services.heartbeat_seconds):
+        async for page in follower.follow(stream.id, first.end, services.heartbeat_seconds):
             if page.batches or page.is_last:
-                yield sse_events(page, next_cursor(wall_clock(), cursor))
+                yield encode(page, next_cursor(wall_clock(), cursor))
             else:
                 yield HEARTBEAT
 
     return router
 
 
-def _answer(page: Page, headers: dict[str, str], *, empty_status: int) -> Response:
-    headers = {**page_headers(page), "cache-control": "private, no-store", **headers}
-    if not page.batches and empty_status == 204:
-        return Response(status_code=204, headers=headers)
-    return Response(json_array(page), headers=headers, media_type="application/json")
+def _answer(
+    request: Request, stream: Stream, start: Position | None, page: Page, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a page as the body of an answer. What was read from `now` has no name: the next `now` is elsewhere."""
+    tag = etag(stream, page)
+    caching = _NEVER_KEPT if start is None else {**_ASKED_FOR_AGAIN, "etag": tag}
+    if start is not None and matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=caching)
+    headers = {**page_headers(page), **caching, "content-type": stream.content_type, **(headers or {})}
+    return Response(body_of(stream.kind, page), headers=headers)

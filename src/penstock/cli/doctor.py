@@ -85,7 +85,19 @@ async def _database(settings: Settings) -> Finding:
 async def _redis(settings: Settings) -> Finding:
     if settings.redis_url is None:
         return Finding("ok", "Redis: none, none needed.")
-    return Finding("note", "Redis: set, but nothing in this version uses it.")
+    if not settings.is_scaled:
+        return Finding("note", "Redis: set, but one process on SQLite does not need it.")
+    from redis.asyncio import Redis  # noqa: PLC0415  # half a second, for those who use it
+    from redis.exceptions import RedisError  # noqa: PLC0415
+
+    client = Redis.from_url(settings.redis_url, socket_timeout=3)  # pyright: ignore[reportUnknownMemberType]  # typed in part
+    try:
+        await client.ping()  # pyright: ignore[reportUnknownMemberType]  # typed in part
+    except (OSError, RedisError) as error:
+        return Finding("WRONG", f"Redis does not answer at PENSTOCK_REDIS_URL ({type(error).__name__}).")
+    finally:
+        await client.aclose()
+    return Finding("ok", "Redis: answers; wake-ups go through it.")
 
 
 async def _models(settings: Settings) -> Finding:

@@ -15,6 +15,8 @@ from penstock.errors import PenstockError
 from penstock.kit.lock import FileLock, Locked
 from penstock.settings import Settings, SettingsInvalid, read_settings
 
+logger = logging.getLogger(__name__)
+
 # Each command imports what it runs: `penstock --help` should not load a web framework.
 # ruff: noqa: PLC0415
 
@@ -84,8 +86,10 @@ def serve(settings: Settings, options: argparse.Namespace) -> None:
     lock = None if settings.is_scaled else _lock_data_dir(settings)
     _prepare_database(settings)
     listening = _listen(settings)
-    app = build_app(settings, with_worker=not options.no_worker)
-    server = Server(app.http, on_exit=app.follower.close)
+    if options.open_streams:
+        logger.warning("Everybody who reaches this address can read and change all streams, also those of visitors.")
+    app = build_app(settings, with_worker=not options.no_worker, open_streams=options.open_streams)
+    server = Server(app.http, stall_seconds=settings.stall_seconds, on_exit=app.follower.close)
     print(f"Penstock serves http://{_shown(settings.host)}:{listening.getsockname()[1]}", flush=True)
     server.run(sockets=[listening])
     if lock is not None:

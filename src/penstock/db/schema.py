@@ -110,6 +110,7 @@ run = sa.Table(
     sa.Column("model", sa.String(200), nullable=False),
     sa.Column("settings", sa.JSON, nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0", comment="counts claims; fences older workers"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0", comment="claims that were not handed over"),
     sa.Column("worker", sa.String(64), comment="the process that holds the lease"),
     sa.Column("lease_until", Big, comment="by the database's clock"),
     sa.Column("stop_requested", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -145,6 +146,21 @@ stream = sa.Table(
     sa.Column("tail", Big, nullable=False, server_default="0", comment="position after the last unit"),
     sa.Column("closed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", Big, nullable=False),
+    sa.Column("ttl", Big, comment="seconds since the last read or write; none: as long as expires_at says"),
+    sa.Column("expires_at", Big, comment="none: never"),
+    sa.Column("sequence", sa.Text, comment="the last Stream-Seq"),
+    sa.Column("deleted", sa.Boolean, nullable=False, server_default=sa.false(), comment="kept for its forks only"),
+    sa.Column("forked_from", Big, sa.ForeignKey("stream.id"), comment="holds what comes before forked_at"),
+    sa.Column("forked_at", Big, nullable=False, server_default="0"),
+    sa.Index("ix_stream_forked_from", "forked_from"),
+    sa.Index(
+        "ix_stream_expires_at",
+        "expires_at",
+        sqlite_where=sa.text("expires_at IS NOT NULL"),
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+    ),
+    # Ids are never used again: readers and caches that still know a deleted stream must not take another one for it.
+    sqlite_autoincrement=True,
 )
 
 stream_batch = sa.Table(
@@ -154,6 +170,35 @@ stream_batch = sa.Table(
     sa.Column("position", Big, primary_key=True, comment="of the first unit"),
     sa.Column("units", sa.Integer, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False, comment="JSON streams: one message a line"),
+    sa.Column("marks", sa.LargeBinary, comment="of a compacted row: where merged messages begin"),
+    sqlite_with_rowid=False,
+)
+
+subscription = sa.Table(
+    "subscription",
+    metadata,
+    sa.Column("id", Big, sa.Identity(), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False, unique=True),
+    sa.Column("owner_id", Id, nullable=False),
+    sa.Column("demand", sa.JSON, nullable=False, comment="what was asked for"),
+    sa.Column("pattern", sa.String(500), comment="of paths, as in demand"),
+    sa.Column("base_url", sa.Text, nullable=False, comment="how the subscriber reaches this server"),
+    sa.Column("generation", Big, nullable=False, server_default="0", comment="counts wakes; fences older holders"),
+    sa.Column("wake", sa.JSON(none_as_null=True), comment="id, snapshot, holder; none while it sleeps"),
+    sa.Column("lease_until", Big),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0", comment="calls in vain, one after the other"),
+    sa.Column("next_attempt_at", Big),
+    sa.Column("created_at", Big, nullable=False),
+)
+
+subscription_stream = sa.Table(
+    "subscription_stream",
+    metadata,
+    sa.Column("subscription_id", Big, sa.ForeignKey("subscription.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("path", sa.String(500), primary_key=True, comment="there need not be such a stream"),
+    sa.Column("is_explicit", sa.Boolean, nullable=False, comment="named by its path; else found by the pattern"),
+    sa.Column("acked", Big, nullable=False, comment="position; -1 before the first unit"),
+    sa.Index("ix_subscription_stream_path", "path"),
     sqlite_with_rowid=False,
 )
 

@@ -154,6 +154,20 @@ def decode(message: bytes) -> RunEvent:
     return _decoder.decode(message)
 
 
+_DELTA = b'"delta":"'
+_AFTER_DELTA = b'"}'
+
+
+def seam(message: bytes) -> tuple[int, int] | None:
+    """Return how much of a delta's message stands before and behind its text; None for any other event.
+
+    Messages that are equal but for their text can be one: texts as JSON stand behind each other as they are.
+    """
+    if not message.startswith((b'{"type":"text-delta"', b'{"type":"reasoning-delta"')):
+        return None
+    return message.index(_DELTA, message.index(b'"id":')) + len(_DELTA), len(_AFTER_DELTA)
+
+
 def endings(end: End) -> list[RunEvent]:
     """Return the last events of a log: the nearest stock ending, then ours (EV5)."""
     stock: RunEvent

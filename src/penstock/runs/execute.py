@@ -5,6 +5,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -14,9 +15,10 @@ from penstock.db.database import Database, is_outage
 from penstock.errors import PenstockError
 from penstock.kit.clock import Clock, Millis
 from penstock.kit.tasks import TaskOwner
+from penstock.metrics import Metrics
 from penstock.providers.base import Capabilities, ChatRequest, ErrorKind, Provider, ProviderError
 from penstock.runs import store
-from penstock.runs.events import End, Restart, RestartPoint, RunEvent, StartStep, decode, endings
+from penstock.runs.events import End, Restart, RestartPoint, RunEvent, StartStep, decode, endings, seam
 from penstock.runs.fold import Fold, Part, text_of
 from penstock.runs.log import RunLog
 from penstock.runs.model import MAX_ATTEMPTS, LeaseLost, Run
@@ -107,6 +109,7 @@ class Executor:
     wake: Wake
     tasks: TaskOwner
     clock: Clock
+    metrics: Metrics
     take_over: TakeOver
     total_timeout: float
 
@@ -117,7 +120,8 @@ class Executor:
         except StreamNotFound:
             return  # Its chat has been deleted.
         try:
-            await self._work(execution, interruption)
+            with self.metrics.runs_live.track_inprogress():
+                await self._work(execution, interruption)
         except (AppendRefused, StreamNotFound, LeaseLost):
             logger.info("Run %s has been taken over or deleted.", run.id)
 
@@ -126,10 +130,10 @@ class Executor:
         folded, step_position, position = Fold(), START, START
         while True:
             page = await self.follower.read(stream_id, position)
-            for message in page.messages():
+            for units, message in page.counted():
                 event = decode(message)
                 folded.apply(event)
-                position = Position(position + 1)
+                position = Position(position + units)
                 if isinstance(event, StartStep):
                     step_position = position
             if page.is_up_to_date:
@@ -140,6 +144,7 @@ class Executor:
             stream_id=stream_id,
             log=RunLog(self.writer, self.tasks, run, stream_id),
             narrator=Narrator(folded),
+            begun_at=self.clock(),
             step_position=step_position,
         )
 
@@ -175,7 +180,7 @@ class Executor:
         run, narrator = execution.run, execution.narrator
         if run.stop_requested:
             return End(status="stopped")
-        if (self.take_over == "interrupt" and run.epoch > 1) or run.epoch > MAX_ATTEMPTS:
+        if run.attempts > (1 if self.take_over == "interrupt" else MAX_ATTEMPTS):
             return _INTERRUPTED
         prepared = await patiently(lambda: execution.kind.prepare(run))
         request = self._begin(execution, prepared)
@@ -221,6 +226,7 @@ class Executor:
                     is_first = execution.first_token_at is None
                     if is_first:
                         execution.first_token_at = self.clock()
+                        self.metrics.first_token_seconds.observe((execution.first_token_at - execution.begun_at) / 1000)
                     # Somebody waits for the first token: it does not wait for company.
                     log.write(events, urgent=is_first)
                     if log.is_full:
@@ -245,7 +251,16 @@ class Executor:
             execution.kind.settle(connection, run, outcome)
 
         await patiently(lambda: self.database.write(SYSTEM, finish))
+        self.metrics.runs_ended.labels(end.status).inc()
         self.wake.publish([topic_of(execution.stream_id), run_topic(run.id)])
+        self.tasks.spawn(self._compact(execution.stream_id), f"compact {run.id}")
+
+    async def _compact(self, stream_id: int) -> None:
+        """Merge the finished log's many small rows, a page at a time (A12)."""
+        start: Position | None = START
+        while start is not None:
+            compact = partial(streams.compact, stream_id=stream_id, start=start, seam=seam)
+            start = await patiently(lambda work=compact: self.database.write(SYSTEM, work))
 
     async def _hand_over(self, execution: "_Execution") -> None:
         await execution.log.flush()
@@ -262,6 +277,7 @@ class _Execution:
     stream_id: int
     log: RunLog
     narrator: Narrator
+    begun_at: Millis
     step_position: Position
     """Behind the last step's start: a restart begins there."""
     first_token_at: Millis | None = None

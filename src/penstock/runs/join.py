@@ -13,23 +13,25 @@ class Joiner:
         self._joined: list[tuple[int, RunEvent]] = []
         self._pieces: list[str] = []
         """Deltas that belong to the last event: joined once, not at every delta."""
+        self._piece_units = 0
 
     def __len__(self) -> int:
         return len(self._joined)
 
-    def add(self, event: RunEvent) -> None:
-        """Take the next event."""
+    def add(self, event: RunEvent, units: int = 1) -> None:
+        """Take the next event, and how many events it stands for already."""
         if not isinstance(event, TextDelta | ReasoningDelta):
             self._seal()
-            self._joined.append((1, event))
+            self._joined.append((units, event))
             return
         self.delta_chars += len(event.delta)
         last = self._joined[-1][1] if self._joined else None
         if isinstance(last, TextDelta | ReasoningDelta) and type(last) is type(event) and last.id == event.id:
             self._pieces.append(event.delta)
+            self._piece_units += units
         else:
             self._seal()
-            self._joined.append((1, event))
+            self._joined.append((units, event))
 
     def take(self) -> list[tuple[int, RunEvent]]:
         """Return the events, each beside the number of events that it stands for, and begin anew."""
@@ -43,5 +45,6 @@ class Joiner:
             count, last = self._joined[-1]
             assert isinstance(last, TextDelta | ReasoningDelta)
             whole = last.delta + "".join(self._pieces)
-            self._joined[-1] = (count + len(self._pieces), type(last)(last.id, whole))
+            self._joined[-1] = (count + self._piece_units, type(last)(last.id, whole))
             self._pieces.clear()
+            self._piece_units = 0

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import sqlalchemy as sa
+
 from penstock.actor import SYSTEM
 from penstock.db.database import Database, is_outage
 from penstock.kit.ids import new_id
 from penstock.kit.tasks import TaskOwner
 from penstock.runs import store
+from penstock.runs.alive import AliveLock, end_leases_of_dead
 from penstock.runs.execute import WORK_TOPIC, Executor, Interruption, InterruptionReason, RunKind
 from penstock.runs.model import Run
 from penstock.streams.wake import Wake
@@ -52,6 +55,8 @@ class Worker:
     executor: Executor
     kinds: Mapping[str, RunKind]
     lease_seconds: float
+    alive: AliveLock | None = None
+    """Shows others that this worker lives, and that they can be asked the same. None: nobody else works here."""
     name: str = field(default_factory=new_id)
     tasks: TaskOwner = field(default_factory=TaskOwner)
     _claims: TaskOwner = field(default_factory=TaskOwner)
@@ -61,6 +66,9 @@ class Worker:
 
     async def start(self) -> None:
         """Begin to work."""
+        if self.alive is not None:
+            # Before the first claim: a worker without its lock counts as dead.
+            await self.alive.start()
         self.tasks.spawn(self._claim_for_ever(), "claim")
         self.tasks.spawn(self._renew_for_ever(), "renew")
 
@@ -72,6 +80,8 @@ class Worker:
         for held in list(self._held.values()):
             held.interrupt("hand-over")
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self.alive is not None:
+            await self.alive.close()
 
     async def _claim_for_ever(self) -> None:
         with self.wake.waiting(WORK_TOPIC) as hint:
@@ -83,9 +93,11 @@ class Worker:
                 await _wait(hint, _LOOK_SECONDS)
 
     async def _claim(self, room: int) -> None:
-        claim = partial(
-            store.claim, worker=self.name, kinds=list(self.kinds), limit=room, lease_seconds=self.lease_seconds
-        )
+        def claim(connection: sa.Connection) -> list[Run]:
+            if self.alive is not None:
+                end_leases_of_dead(connection, self.lease_seconds)
+            return store.claim(connection, self.name, list(self.kinds), room, self.lease_seconds)
+
         for run in await self.database.write(SYSTEM, claim):
             self._hold(run)
 

@@ -58,6 +58,8 @@ class Run:
     """What was asked for beside the model: temperature, maxTokens, systemPrompt."""
     epoch: int
     """Counts the claims: the first worker has 1, each take-over one more. Fences those before it."""
+    attempts: int
+    """Claims that did not end in an orderly hand-over: this one, and one for each worker that died over it."""
     stop_requested: bool
 
     @property
@@ -75,4 +77,4 @@ PRODUCER = "worker"
 """The producer id of whoever executes a run; its epoch is the run's."""
 
 MAX_ATTEMPTS = 5
-"""Claims after which a run that kills its workers is given up."""
+"""Attempts after which a run that kills its workers is given up."""

@@ -47,6 +47,7 @@ def insert(
         model=model,
         settings=settings,
         epoch=0,
+        attempts=0,
         stop_requested=False,
     )
     try:
@@ -140,6 +141,7 @@ def claim(
             status="running",
             worker=worker,
             epoch=run_table.c.epoch + 1,
+            attempts=run_table.c.attempts + 1,
             lease_until=_lease_end(lease_seconds),
             started_at=sa.func.coalesce(run_table.c.started_at, now_ms()),
         )
@@ -197,7 +199,9 @@ def end(connection: sa.Connection, run: Run, status: EndStatus) -> bool:
 def hand_over(connection: sa.Connection, run: Run) -> bool:
     """Give a run that this epoch still holds back to the queue. Returns whether it did."""
     given = connection.execute(
-        sa.update(run_table).where(*_held(run)).values(status="queued", lease_until=None, worker=None)
+        sa.update(run_table)
+        .where(*_held(run))
+        .values(status="queued", lease_until=None, worker=None, attempts=run_table.c.attempts - 1)
     )
     return given.rowcount == 1
 
@@ -222,5 +226,6 @@ def _run(row: sa.RowMapping) -> Run:
         model=row["model"],
         settings=row["settings"],
         epoch=row["epoch"],
+        attempts=row["attempts"],
         stop_requested=bool(row["stop_requested"]),
     )

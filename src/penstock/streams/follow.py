@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 
 from penstock.actor import SYSTEM, Actor
-from penstock.db.database import Database
+from penstock.db.database import Database, is_outage
 from penstock.kit.tasks import TaskOwner
+from penstock.metrics import Metrics
 from penstock.streams import store
-from penstock.streams.model import Page, Position
+from penstock.streams.model import START, Page, Position, StreamNotFound
 from penstock.streams.tail import Tail, Tails
 
 LOOK_SECONDS = 1.0
@@ -19,11 +20,14 @@ LOOK_SECONDS = 1.0
 class Follower:
     """Reads streams and waits for more of them. What one reader reads is there for all of this process."""
 
-    def __init__(self, database: Database, tails: Tails) -> None:
-        """Take the database to read, and what is known of the streams that are followed."""
+    def __init__(self, database: Database, tails: Tails, metrics: Metrics) -> None:
+        """Take the database to read, what is known of the streams that are followed, and what counts readers."""
         self._database = database
         self._tails = tails
+        self._metrics = metrics
         self._tasks = TaskOwner()
+        self._looking: asyncio.Task[None] | None = None
+        """The read behind stale tails that is under way."""
         self._is_closing = False
 
     def close(self) -> None:
@@ -53,7 +57,7 @@ class Follower:
 
         `heartbeat` is in seconds. Raises StreamNotFound when the stream is deleted meanwhile.
         """
-        with self._tails.following(stream_id) as (tail, changed):
+        with self._metrics.readers.track_inprogress(), self._tails.following(stream_id) as (tail, changed):
             page = await self._first(stream_id, tail, start)
             while True:
                 if not page.batches:
@@ -83,20 +87,37 @@ class Follower:
             changed.clear()
             page = tail.page(page.start) or await self._first(stream_id, tail, page.start)
             # Hints can be lost: a tail that nobody has looked behind for a while is as good as stale.
-            is_due = tail.is_stale or clock() - tail.looked_at >= LOOK_SECONDS
-            if is_due and not page.batches and not page.is_last:
-                await self._look(stream_id, tail)
+            if clock() - tail.looked_at >= LOOK_SECONDS:
+                tail.is_stale = True
+            while tail.is_stale and not (page.batches or page.is_last):
+                await self._look()
+                if tail.is_gone:
+                    raise StreamNotFound
                 page = tail.page(page.start) or page
         return page
 
-    async def _look(self, stream_id: int, tail: Tail) -> None:
-        """Read what is behind the tail, once for all readers that ask at the same time. Raises StreamNotFound."""
-        if tail.look is None or tail.look.done():
-            tail.look = self._tasks.spawn(self._read_into(stream_id, tail), f"look at stream {stream_id}", awaited=True)
-        await asyncio.shield(tail.look)
+    async def _look(self) -> None:
+        """Read what is behind all stale tails, once for all readers that ask at the same time."""
+        if self._looking is None or self._looking.done():
+            self._looking = self._tasks.spawn(self._read_behind(self._tails.stale()), "look behind tails")
+        await asyncio.shield(self._looking)
 
-    async def _read_into(self, stream_id: int, tail: Tail) -> None:
-        tail.looked_at = asyncio.get_running_loop().time()
-        # Before the read: a hint that comes during it stands.
-        tail.is_stale = False
-        tail.take(await self.read(stream_id, tail.end))
+    async def _read_behind(self, tails: Mapping[int, Tail]) -> None:
+        ends: dict[int, Position] = {}
+        for stream_id, tail in tails.items():
+            tail.looked_at = asyncio.get_running_loop().time()
+            # Before the read: a hint that comes during it stands.
+            tail.is_stale = False
+            ends[stream_id] = tail.end or START
+        try:
+            pages = await self._database.read(SYSTEM, partial(store.read_behind, ends=ends))
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            # Readers wait for the store as they wait for the answer: heartbeats go on, and the next look comes.
+            return
+        for stream_id, tail in tails.items():
+            if stream_id in pages:
+                tail.take(pages[stream_id])
+            else:
+                tail.is_gone = True

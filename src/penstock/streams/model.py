@@ -5,11 +5,18 @@ offset is a position as clients see it. Batches are how units are stored: one co
 
     StreamError
     ├── StreamNotFound
+    │   └── StreamGone          it was deleted, and lives on in its forks only
+    ├── StreamRequestInvalid    a header, parameter or body that the protocol does not allow
+    │   └── ForkInvalid         the source has no such place
     ├── OffsetInvalid
+    ├── StreamExists            there is another stream at the path
     └── AppendRefused
         ├── StreamClosed
-        ├── ProducerFenced    another producer of the same name has a higher epoch
-        └── SequenceGap       an append is missing before this one
+        ├── ContentTypeDiffers
+        ├── ProducerFenced      another producer of the same name has a higher epoch
+        ├── SequenceGap         an append is missing before this one
+        │   └── EpochSkipped    a new epoch that does not begin with 0
+        └── SequenceOutdated    an append with this or a later Stream-Seq was taken before
 """
 
 import re
@@ -18,6 +25,7 @@ from dataclasses import dataclass
 from typing import NewType
 
 from penstock.errors import Conflict, InvalidInput, NotFound
+from penstock.streams.merge import pack, split, unpack
 
 Position = NewType("Position", int)
 """Units before a point of a stream."""
@@ -30,6 +38,30 @@ class StreamNotFound(NotFound):
     """There is no such stream."""
 
     code = "stream_not_found"
+
+
+class StreamGone(StreamNotFound):
+    """This stream was deleted; streams that were forked from it still hold its beginning."""
+
+    code = "stream_gone"
+
+
+class StreamRequestInvalid(InvalidInput):
+    """The protocol of streams does not allow this request."""
+
+    code = "stream_request_invalid"
+
+
+class ForkInvalid(StreamRequestInvalid):
+    """A stream cannot be forked behind its end."""
+
+    code = "fork_invalid"
+
+
+class StreamExists(Conflict):
+    """There is another stream at this address already."""
+
+    code = "stream_exists"
 
 
 class OffsetInvalid(InvalidInput):
@@ -50,6 +82,12 @@ class StreamClosed(AppendRefused):
     code = "stream_closed"
 
 
+class ContentTypeDiffers(AppendRefused):
+    """The stream has another content type."""
+
+    code = "content_type_differs"
+
+
 class ProducerFenced(AppendRefused):
     """Another producer has taken over."""
 
@@ -60,6 +98,18 @@ class SequenceGap(AppendRefused):
     """An earlier append is missing."""
 
     code = "sequence_gap"
+
+
+class EpochSkipped(SequenceGap):
+    """A new epoch begins with sequence 0."""
+
+    code = "epoch_skipped"
+
+
+class SequenceOutdated(AppendRefused):
+    """An append with this sequence or a later one was taken before."""
+
+    code = "sequence_outdated"
 
 
 def format_offset(position: Position) -> str:
@@ -96,6 +146,22 @@ class Append:
     producer: Producer | None = None
     close: bool = False
     """Close the stream after these units, in the same transaction."""
+    sequence: str | None = None
+    """`Stream-Seq`: must come after that of the append before, as text."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Appended:
+    """An append that stands in the log."""
+
+    tail: Position
+    """Of the stream now."""
+    is_repeat: bool = False
+    """Whether it stood there before: then nothing has been added, and it may stand anywhere before the tail."""
+    closed: bool = False
+    """Whether the stream is closed now."""
+    sequence: int = -1
+    """Of the producer's last accepted append; -1 without a producer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,10 +185,11 @@ def is_duplicate(head: Head, producer: Producer | None) -> bool:
     if producer is None:
         return False
     if head.epoch is not None and producer.epoch < head.epoch:
-        raise ProducerFenced
+        raise ProducerFenced(None, epoch=head.epoch)
     last = head.sequence if producer.epoch == head.epoch else -1
     if producer.sequence > last + 1:
-        raise SequenceGap
+        kind = SequenceGap if head.epoch in {None, producer.epoch} else EpochSkipped
+        raise kind(None, expected=last + 1, received=producer.sequence)
     return producer.sequence <= last
 
 
@@ -134,6 +201,8 @@ class Batch:
     """Of the first unit."""
     units: int
     data: bytes
+    marks: bytes | None = None
+    """Of a batch that was compacted: where the messages begin that were merged into one (see merge)."""
 
     @property
     def end(self) -> Position:
@@ -144,13 +213,38 @@ class Batch:
         """Return the messages of a JSON batch."""
         return self.data.splitlines()
 
+    def counted(self) -> list[tuple[int, bytes]]:
+        """Return the messages of a JSON batch, each beside the number of units that it stands for."""
+        if self.marks is None:
+            return [(1, message) for message in self.data.splitlines()]
+        return [(each.units, each.message) for each in unpack(self.data, self.marks)]
+
     def after(self, position: Position) -> "Batch":
-        """Return the units from the position on, of a JSON batch that contains it."""
+        """Return the units from the position on, of a batch that contains it."""
         skipped = position - self.position
         if skipped <= 0:
             return self
-        rest = self.data.split(b"\n", skipped)[skipped]
-        return Batch(position=position, units=self.units - skipped, data=rest)
+        if self.marks is not None:
+            data, marks = pack(split(unpack(self.data, self.marks), skipped)[1])
+            return Batch(position=position, units=self.units - skipped, data=data, marks=marks)
+        return Batch(position=position, units=self.units - skipped, data=self.data[self._length(skipped) :])
+
+    def before(self, position: Position) -> "Batch":
+        """Return the units up to the position, of a batch that begins before it."""
+        kept = position - self.position
+        if kept >= self.units:
+            return self
+        if self.marks is not None:
+            data, marks = pack(split(unpack(self.data, self.marks), kept)[0])
+            return Batch(position=self.position, units=kept, data=data, marks=marks)
+        return Batch(position=self.position, units=kept, data=self.data[: self._length(kept)])
+
+    def _length(self, units: int) -> int:
+        """Return how many bytes the first so many units take."""
+        # Bytes are their own units; a message has at least one byte and its newline.
+        if self.units == len(self.data):
+            return units
+        return len(self.data) - len(self.data.split(b"\n", units)[units])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,6 +270,10 @@ class Page:
     def is_last(self) -> bool:
         """Whether nothing will ever come behind this page."""
         return self.closed and self.is_up_to_date
+
+    def counted(self) -> list[tuple[int, bytes]]:
+        """Return the messages of a JSON stream's page, each beside the number of units that it stands for."""
+        return [counted for batch in self.batches for counted in batch.counted()]
 
     def messages(self) -> list[bytes]:
         """Return the messages of a JSON stream's page."""

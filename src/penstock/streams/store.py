@@ -1,6 +1,6 @@
 """Every statement about streams. Functions of a connection: the caller owns the transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,15 +12,20 @@ from penstock.db.schema import stream as stream_table
 from penstock.db.schema import stream_batch
 from penstock.kit.clock import Millis
 from penstock.kit.text import is_storable
+from penstock.streams import forks
+from penstock.streams.forks import HAS_FORKS
+from penstock.streams.merge import Seam, merge, pack
 from penstock.streams.model import (
     START,
     Append,
+    Appended,
     AppendRefused,
     Batch,
     Head,
     OffsetInvalid,
     Page,
     Position,
+    SequenceOutdated,
     StreamClosed,
     StreamNotFound,
     is_duplicate,
@@ -50,14 +55,20 @@ def create(connection: sa.Connection, path: str, owner: IdentityId, now: Millis,
 
 
 def delete(connection: sa.Connection, paths: Iterable[str]) -> None:
-    """Delete streams with all they hold; a later append to them is refused."""
-    connection.execute(sa.delete(stream_table).where(stream_table.c.path.in_(list(paths))))
+    """Delete streams with all they hold; a later append to them is refused. What forks need of them stays unseen."""
+    named = stream_table.c.path.in_(list(paths))
+    # A fork that is being made holds the lock of its source: it is counted below, or finds nothing.
+    connection.execute(sa.select(stream_table.c.id).where(named).order_by(stream_table.c.id).with_for_update())
+    connection.execute(sa.delete(stream_table).where(named, ~HAS_FORKS))
+    connection.execute(sa.update(stream_table).where(named).values(deleted=True))
 
 
 def find(connection: sa.Connection, actor: Actor, path: str) -> int:
     """Return the id of the actor's stream at the path. Raises StreamNotFound, also for a stranger's."""
     found = is_storable(path) and connection.scalar(
-        sa.select(stream_table.c.id).where(stream_table.c.path == path, owned_by(actor, stream_table))
+        sa.select(stream_table.c.id).where(
+            stream_table.c.path == path, owned_by(actor, stream_table), stream_table.c.deleted.is_(False)
+        )
     )
     if not found:
         raise StreamNotFound
@@ -93,13 +104,13 @@ def fence(connection: sa.Connection, stream_id: int, producer_id: str, epoch: in
     connection.execute(_FENCE[connection.dialect.name], begun)
 
 
-def append_all(connection: sa.Connection, appends: Sequence[Append]) -> list[Position | AppendRefused | StreamNotFound]:
-    """Add units to streams, each append taken or refused by itself, and return the new tails or the refusals.
+def append_all(connection: sa.Connection, appends: Sequence[Append]) -> list[Appended | AppendRefused | StreamNotFound]:
+    """Add units to streams, each append taken or refused by itself, and return where they stand, or the refusals.
 
-    Several appends to one stream are taken in their order. A repeated one changes nothing and gives the present tail.
+    Several appends to one stream are taken in their order. A repeated one changes nothing.
     """
     streams, producers = _lock_heads(connection, appends)
-    outcomes: list[Position | AppendRefused | StreamNotFound] = []
+    outcomes: list[Appended | AppendRefused | StreamNotFound] = []
     accepted: list[tuple[Position, Append]] = []
     for append in appends:
         if append.stream_id not in streams:
@@ -108,10 +119,13 @@ def append_all(connection: sa.Connection, appends: Sequence[Append]) -> list[Pos
         head = _head_for(append, streams, producers)
         try:
             if is_duplicate(head, append.producer):
-                outcomes.append(head.tail)
+                repeated = Appended(tail=head.tail, is_repeat=True, closed=head.closed, sequence=head.sequence)
+                outcomes.append(repeated)
                 continue
             if head.closed:
-                raise StreamClosed
+                raise StreamClosed(None, tail=head.tail)
+            if append.sequence is not None:
+                _check_sequence(connection, append.stream_id, append.sequence)
         except AppendRefused as refusal:
             outcomes.append(refusal)
             continue
@@ -120,11 +134,22 @@ def append_all(connection: sa.Connection, appends: Sequence[Append]) -> list[Pos
         if append.producer:
             producers[append.stream_id, append.producer.id] = append.producer.epoch, append.producer.sequence
         accepted.append((head.tail, append))
-        outcomes.append(tail)
+        sequence = append.producer.sequence if append.producer else -1
+        outcomes.append(Appended(tail=tail, closed=append.close, sequence=sequence))
     if accepted:
         _insert_batches(connection, accepted)
         _move_heads(connection, accepted)
     return outcomes
+
+
+def _check_sequence(connection: sa.Connection, stream_id: int, sequence: str) -> None:
+    """Keep the `Stream-Seq` of an append that is taken. Raises SequenceOutdated unless it comes after the last one."""
+    here = stream_table.c.id == stream_id
+    last = connection.scalar(sa.select(stream_table.c.sequence).where(here))
+    # Compared here and not by the database, whose collation may not be that of bytes.
+    if last is not None and sequence <= last:
+        raise SequenceOutdated
+    connection.execute(sa.update(stream_table).where(here).values(sequence=sequence))
 
 
 _Streams = dict[int, tuple[Position, bool]]
@@ -147,7 +172,7 @@ def _lock_heads(connection: sa.Connection, appends: Sequence[Append]) -> tuple[_
     # Locked in the order of ids, so that two processes cannot wait for each other. SQLite has one writer anyway.
     rows = connection.execute(
         sa.select(columns.id, columns.tail, columns.closed)
-        .where(columns.id.in_(ids))
+        .where(columns.id.in_(ids), columns.deleted.is_(False))
         .order_by(columns.id)
         .with_for_update()
     )
@@ -200,8 +225,9 @@ def read(connection: sa.Connection, stream_id: int, start: Position | None) -> P
 
     Raises StreamNotFound, and OffsetInvalid for a position behind the tail.
     """
+    columns = stream_table.c
     head = connection.execute(
-        sa.select(stream_table.c.tail, stream_table.c.closed).where(stream_table.c.id == stream_id)
+        sa.select(columns.tail, columns.closed, columns.forked_at).where(columns.id == stream_id, ~columns.deleted)
     ).one_or_none()
     if head is None:
         raise StreamNotFound
@@ -210,13 +236,32 @@ def read(connection: sa.Connection, stream_id: int, start: Position | None) -> P
         start = tail
     if start > tail:
         raise OffsetInvalid
-    batches = _read_batches(connection, stream_id, start) if start < tail else []
+    if start < head.forked_at:
+        batches = _read_across_forks(connection, stream_id, start)
+    else:
+        batches = _read_batches(connection, stream_id, start) if start < tail else []
     return Page(start=start, batches=batches, tail=tail, closed=closed)
+
+
+def _read_across_forks(connection: sa.Connection, stream_id: int, start: Position) -> list[Batch]:
+    """Read batches of a fork from where the streams hold them that it was forked from, one after the other."""
+    batches: list[Batch] = []
+    position, size = start, 0
+    for source_id, end in forks.holders(connection, stream_id, start):
+        for batch in _read_batches(connection, source_id, position):
+            if batch.position >= end:
+                break
+            batches.append(batch.before(end))
+            position = batches[-1].end
+            size += len(batches[-1].data)
+        if position < end or size >= PAGE_BYTES or len(batches) >= PAGE_ROWS:
+            break
+    return batches
 
 
 _CONTAINING = stream_batch.alias("containing")
 _READ_BATCHES = (
-    sa.select(stream_batch.c.position, stream_batch.c.units, stream_batch.c.data)
+    sa.select(stream_batch.c.position, stream_batch.c.units, stream_batch.c.data, stream_batch.c.marks)
     .where(
         stream_batch.c.stream_id == sa.bindparam("stream_id"),
         # The position may lie inside a batch: begin with the batch that contains it.
@@ -234,11 +279,76 @@ def _read_batches(connection: sa.Connection, stream_id: int, start: Position) ->
     rows = connection.execute(_READ_BATCHES, {"stream_id": stream_id, "start": start})
     batches: list[Batch] = []
     size = 0
-    for position, units, data in rows:
-        batch = Batch(position=Position(position), units=units, data=data).after(start)
+    for position, units, data, marks in rows:
+        batch = Batch(position=Position(position), units=units, data=data, marks=marks).after(start)
         batches.append(batch)
         size += len(batch.data)
         if size >= PAGE_BYTES:
             break
     rows.close()
     return batches
+
+
+def read_behind(connection: sa.Connection, ends: Mapping[int, Position]) -> dict[int, Page]:
+    """Read what came after the known ends of several streams; one that has been deleted is missing in the answer.
+
+    A page may hold less than there is.
+    """
+    rows = connection.execute(
+        sa.select(stream_table.c.id, stream_table.c.tail, stream_table.c.closed).where(
+            stream_table.c.id.in_(ends), stream_table.c.deleted.is_(False)
+        )
+    ).all()
+    found: dict[int, list[Batch]] = {stream_id: [] for stream_id, _, _ in rows}
+    grown = {stream_id: ends[stream_id] for stream_id, tail, _ in rows if tail > ends[stream_id]}
+    if connection.dialect.name == "postgresql" and grown:
+        for stream_id, position, units, data, marks in connection.execute(
+            _READ_BEHIND, {"ids": list(grown), "ends": list(grown.values()), "most": PAGE_ROWS}
+        ):
+            batch = Batch(position=Position(position), units=units, data=data, marks=marks)
+            if batch.end > grown[stream_id]:
+                found[stream_id].append(batch.after(grown[stream_id]))
+    else:
+        for stream_id, end in grown.items():
+            found[stream_id] = _read_batches(connection, stream_id, end)
+    return {
+        stream_id: Page(start=ends[stream_id], batches=found[stream_id], tail=Position(tail), closed=bool(closed))
+        for stream_id, tail, closed in rows
+    }
+
+
+_READ_BEHIND = sa.text(
+    "SELECT batch.stream_id, batch.position, batch.units, batch.data, batch.marks"
+    " FROM unnest(CAST(:ids AS bigint[]), CAST(:ends AS bigint[])) AS wanted(id, position)"
+    " JOIN stream_batch batch ON batch.stream_id = wanted.id AND batch.position >= coalesce("
+    # The end may lie inside a batch, as in _READ_BATCHES.
+    "  (SELECT max(position) FROM stream_batch WHERE stream_id = wanted.id AND position <= wanted.position), 0)"
+    " ORDER BY batch.stream_id, batch.position LIMIT :most"
+)
+
+
+def compact(connection: sa.Connection, stream_id: int, start: Position, seam: Seam) -> Position | None:
+    """Merge a page of rows of a closed JSON stream, from a position on, into one row, as far as the seam allows.
+
+    Returns where the next page begins, or None when there is nothing more to do: at the end, and for a stream that is
+    open, gone, or has forks, which read its rows as they are.
+    """
+    columns = stream_table.c
+    closed = connection.scalar(
+        sa.select(columns.closed).where(columns.id == stream_id, ~columns.deleted).with_for_update()
+    )
+    has_forks = connection.scalar(sa.select(sa.exists().where(columns.forked_from == stream_id)))
+    batches = _read_batches(connection, stream_id, start) if closed and not has_forks else []
+    if not batches:
+        return None
+    end = batches[-1].end
+    rows = sa.and_(stream_batch.c.stream_id == stream_id, stream_batch.c.position >= start)
+    if len(batches) > 1 and batches[0].position == start and all(batch.marks is None for batch in batches):
+        data, marks = pack(merge([message for batch in batches for message in batch.messages()], seam))
+        connection.execute(sa.delete(stream_batch).where(rows, stream_batch.c.position < end))
+        connection.execute(
+            sa.insert(stream_batch).values(
+                stream_id=stream_id, position=start, units=end - start, data=data, marks=marks
+            )
+        )
+    return end

@@ -32,10 +32,10 @@ class Tail:
         """One event a reader."""
         self.is_stale = False
         """Whether another process may have added something."""
-        self.look: asyncio.Task[None] | None = None
-        """The read that is under way for all readers."""
+        self.is_gone = False
+        """Whether the stream has been deleted."""
         self.looked_at = 0.0
-        """When that began, on the loop's clock."""
+        """When somebody last looked in the store, on the loop's clock."""
         self._batches: deque[Batch] = deque()
         self._bytes = 0
 
@@ -52,6 +52,8 @@ class Tail:
         """Take what was read from the store."""
         if self.end is None and page.is_up_to_date and not page.batches:
             self.end = page.end
+        if not page.is_up_to_date:
+            self.is_stale = True
         self.add(page.batches, closed=page.is_last)
 
     def add(self, batches: Sequence[Batch], *, closed: bool) -> None:
@@ -115,6 +117,10 @@ class Tails:
             if not tail.waiting:
                 del self._tails[stream_id]
                 self._wake.unsubscribe(topic_of(stream_id), tail)
+
+    def stale(self) -> dict[int, Tail]:
+        """Return the tails behind which there may be more, by stream."""
+        return {stream_id: tail for stream_id, tail in self._tails.items() if tail.is_stale}
 
     def wake_all(self) -> None:
         """Wake every reader."""

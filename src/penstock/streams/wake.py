@@ -9,9 +9,8 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
-
-import asyncpg
 
 from penstock.kit.ids import new_id
 from penstock.kit.tasks import TaskOwner
@@ -60,6 +59,9 @@ class Wake:
 
     def publish(self, topics: Iterable[str]) -> None:
         """Wake whoever waits for one of the topics."""
+        self._wake_here(topics)
+
+    def _wake_here(self, topics: Iterable[str]) -> None:
         for topic in topics:
             for waiter in self._waiters.get(topic, ()):
                 waiter.set()
@@ -68,8 +70,8 @@ class Wake:
         """Wake the waiters of other processes only: those of this one know already."""
 
     def wake_all(self) -> None:
-        """Wake everybody: hints may have been lost."""
-        self.publish(list(self._waiters))
+        """Wake everybody in this process: hints may have been lost."""
+        self._wake_here(list(self._waiters))
 
     async def start(self) -> None:
         """Begin to hear other processes."""
@@ -78,28 +80,42 @@ class Wake:
         """Stop hearing other processes."""
 
 
-CHANNEL = "penstock_wake"
-_PAYLOAD_BYTES = 7900
+PAYLOAD_BYTES = 7900
 """Postgres refuses payloads from 8,000 bytes on."""
 _RECONNECT_SECONDS = 1.0
+_PROBE_SECONDS = 5.0
 
 
-class PostgresWake(Wake):
-    """Wakes the waiters of all processes over one database: one connection of its own, one grouped NOTIFY at a time."""
+class Line(Protocol):
+    """A connection by which processes tell each other."""
 
-    def __init__(self, url: str) -> None:
-        """Take the address of the database. A pooler in transaction mode does not pass NOTIFY on: go past it."""
+    async def send(self, payload: str) -> None:
+        """Tell the other processes; an empty payload only finds out whether the line is still there."""
+        ...
+
+
+class SharedWake(Wake):
+    """Wakes the waiters of all processes: over one line, what there is to tell at a time together."""
+
+    losses: tuple[type[Exception], ...] = (OSError,)
+    """What is raised when the line cannot be had or is lost."""
+
+    def __init__(self) -> None:
+        """Start with nobody waiting and no line."""
         super().__init__()
-        self._url = url
         self._tasks = TaskOwner()
         self._origin = new_id()
         self._outgoing: set[str] = set()
         self._has_outgoing = asyncio.Event()
 
+    def line(self) -> AbstractAsyncContextManager[Line]:
+        """Connect, and give every payload that arrives to `hear`. Raises one of `losses`."""
+        raise NotImplementedError
+
     def publish(self, topics: Iterable[str]) -> None:
         """Wake our own waiters at once and tell the other processes."""
         topics = list(topics)
-        super().publish(topics)
+        self._wake_here(topics)
         self.tell(topics)
 
     def tell(self, topics: Iterable[str]) -> None:
@@ -107,9 +123,15 @@ class PostgresWake(Wake):
         self._outgoing.update(topics)
         self._has_outgoing.set()
 
+    def hear(self, payload: str) -> None:
+        """Take what a process has told."""
+        origin, *topics = payload.split(" ")
+        if origin != self._origin:
+            self._wake_here(topics)
+
     async def start(self) -> None:
         """Connect, and keep connected for as long as the process lives."""
-        self._tasks.spawn(self._keep_connected(), "postgres-wake")
+        self._tasks.spawn(self._keep_connected(), "shared-wake")
 
     async def close(self) -> None:
         """Disconnect."""
@@ -118,44 +140,33 @@ class PostgresWake(Wake):
     async def _keep_connected(self) -> None:
         while True:
             try:
-                connection = await asyncpg.connect(self._url)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await asyncio.sleep(_RECONNECT_SECONDS)
-                continue
-            try:
-                await connection.add_listener(CHANNEL, self._heard)
-                super().wake_all()
-                await self._send_for_ever(connection)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                logger.warning("The wake-up connection to Postgres was lost; connecting again.")
-                await asyncio.sleep(_RECONNECT_SECONDS)
-            finally:
-                connection.terminate()
+                async with self.line() as line:
+                    # What was told while there was no line is lost.
+                    self.wake_all()
+                    await self._send_for_ever(line)
+            except self.losses:
+                logger.warning("There is no line for wake-ups just now; connecting again.")
+            await asyncio.sleep(_RECONNECT_SECONDS)
 
-    def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        origin, *topics = str(payload).split(" ")
-        if origin != self._origin:
-            super().publish(topics)
-
-    async def _send_for_ever(self, connection: asyncpg.Connection) -> None:
+    async def _send_for_ever(self, line: Line) -> None:
         while True:
-            # A quiet connection that was cut is found out by asking now and then.
+            # A quiet line that was cut is found out by asking now and then.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(_PROBE_SECONDS):
                     await self._has_outgoing.wait()
             self._has_outgoing.clear()
             topics, self._outgoing = self._outgoing, set()
             if not topics:
-                await connection.execute("SELECT 1")
+                await line.send("")
             for payload in _payloads(self._origin, topics):
-                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+                await line.send(payload)
 
 
 def _payloads(origin: str, topics: Iterable[str]) -> Iterator[str]:
     """Pack the topics into as few payloads as the limit allows."""
     payload = origin
     for topic in topics:
-        if len(payload) + 1 + len(topic) > _PAYLOAD_BYTES:
+        if len(payload) + 1 + len(topic) > PAYLOAD_BYTES:
             yield payload
             payload = origin
         payload += f" {topic}"

@@ -8,8 +8,9 @@ from functools import partial
 from penstock.actor import SYSTEM
 from penstock.db.database import Database, is_outage
 from penstock.kit.tasks import TaskOwner
+from penstock.metrics import Metrics
 from penstock.streams import store
-from penstock.streams.model import Append, Batch, Position
+from penstock.streams.model import Append, Appended, Batch, Position
 from penstock.streams.tail import Tails, topic_of
 from penstock.streams.wake import Wake
 
@@ -25,13 +26,14 @@ _RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
 class Writer:
     """Commits the appends of this process, a group at a time."""
 
-    def __init__(self, database: Database, wake: Wake, tails: Tails) -> None:
+    def __init__(self, database: Database, wake: Wake, tails: Tails, metrics: Metrics) -> None:
         """Take the database to append to, the way to tell other processes, and the readers of this one."""
         self._database = database
         self._wake = wake
         self._tails = tails
+        self._metrics = metrics
         self._tasks = TaskOwner()
-        self._pending: list[tuple[Append, asyncio.Future[Position]]] = []
+        self._pending: list[tuple[Append, asyncio.Future[Appended]]] = []
         self._has_pending = asyncio.Event()
         self._is_urgent = asyncio.Event()
 
@@ -49,7 +51,11 @@ class Writer:
 
         Raises StreamNotFound or an AppendRefused. While the database is away this waits: the append is tried again.
         """
-        acknowledged: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        return (await self.accept(append, urgent=urgent)).tail
+
+    async def accept(self, append: Append, *, urgent: bool = False) -> Appended:
+        """As `append`, and say also whether it was a repeat, and where the stream and its producer stand."""
+        acknowledged: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._pending.append((append, acknowledged))
         self._has_pending.set()
         if urgent or len(append.data) >= FLUSH_BYTES:
@@ -80,12 +86,14 @@ class Writer:
             except TimeoutError:
                 pass
 
-    async def _commit(self, group: Sequence[tuple[Append, "asyncio.Future[Position]"]]) -> None:
+    async def _commit(self, group: Sequence[tuple[Append, "asyncio.Future[Appended]"]]) -> None:
         appends = [append for append, _ in group]
+        self._metrics.commit_appends.observe(len(appends))
         attempt = 0
         while True:
             try:
-                outcomes = await self._database.write(SYSTEM, partial(store.append_all, appends=appends))
+                with self._metrics.commit_seconds.time():
+                    outcomes = await self._database.write(SYSTEM, partial(store.append_all, appends=appends))
                 break
             except Exception as error:  # noqa: BLE001  # handed to whoever appended, or tried again
                 if not is_outage(error):
@@ -110,22 +118,22 @@ class Writer:
             else:
                 acknowledged.set_result(outcome)
 
-    def _show(self, appends: Sequence[Append], outcomes: Sequence[Position | Exception]) -> None:
+    def _show(self, appends: Sequence[Append], outcomes: Sequence[Appended | Exception]) -> None:
         """Give the readers of this process what has just been committed, so that they need not read it."""
-        for append, tail in zip(appends, outcomes, strict=True):
-            if not isinstance(tail, Exception):
-                position = Position(tail - append.units)
+        for append, outcome in zip(appends, outcomes, strict=True):
+            if isinstance(outcome, Appended) and not outcome.is_repeat:
+                position = Position(outcome.tail - append.units)
                 batch = Batch(position=position, units=append.units, data=append.data)
                 self._tails.add(append.stream_id, [batch] if append.units else [], closed=append.close)
 
 
-def _give_up(group: Sequence[tuple[Append, "asyncio.Future[Position]"]]) -> None:
+def _give_up(group: Sequence[tuple[Append, "asyncio.Future[Appended]"]]) -> None:
     """Cancel whoever still waits: their appends were never acknowledged."""
     for _, acknowledged in group:
         acknowledged.cancel()
 
 
-def _fail(group: Sequence[tuple[Append, "asyncio.Future[Position]"]], error: Exception) -> None:
+def _fail(group: Sequence[tuple[Append, "asyncio.Future[Appended]"]], error: Exception) -> None:
     for _, acknowledged in group:
         if not acknowledged.done():
             acknowledged.set_exception(error)

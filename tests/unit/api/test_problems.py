@@ -40,7 +40,7 @@ def test_every_error_has_a_status_of_its_kind(kind: type[PenstockError]) -> None
     if kind.__name__ in INTERNAL:
         assert status == 500
         return
-    kinds = {InvalidInput: {400, 413, 422}, NotFound: {404}, Conflict: {409}, Unavailable: {503}}
+    kinds = {InvalidInput: {400, 401, 413, 422}, NotFound: {404, 410}, Conflict: {400, 403, 409}, Unavailable: {503}}
     (allowed,) = (statuses for each, statuses in kinds.items() if issubclass(kind, each))
     assert status in allowed
 

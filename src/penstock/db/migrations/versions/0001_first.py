@@ -127,6 +127,7 @@ def _make_tables() -> None:
         sa.Column("position", Big, nullable=False, comment="of the first unit"),
         sa.Column("units", sa.Integer(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False, comment="JSON streams: one message a line"),
+        sa.Column("marks", sa.LargeBinary(), nullable=True, comment="of a compacted row: where merged messages begin"),
         sa.ForeignKeyConstraint(["stream_id"], ["stream.id"], name="fk_stream_batch_stream_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("stream_id", "position", name="pk_stream_batch"),
         sqlite_with_rowid=False,
@@ -143,6 +144,9 @@ def _make_tables() -> None:
         sa.Column("settings", sa.JSON(), nullable=False),
         sa.Column(
             "epoch", sa.Integer(), server_default="0", nullable=False, comment="counts claims; fences older workers"
+        ),
+        sa.Column(
+            "attempts", sa.Integer(), server_default="0", nullable=False, comment="claims that were not handed over"
         ),
         sa.Column("worker", sa.String(length=64), nullable=True, comment="the process that holds the lease"),
         sa.Column("lease_until", Big, nullable=True, comment="by the database's clock"),
@@ -263,7 +267,7 @@ def _policies() -> Iterator[str]:
     # The inner query is subject to the policy of stream itself.
     of_mine = "EXISTS (SELECT 1 FROM stream WHERE stream.id = stream_id)"
     # Foreign keys look past policies: without this an actor could hang a row of their own on a stranger's chat.
-    in_mine = " AND ".join((mine, "EXISTS (SELECT 1 FROM chat WHERE chat.id = chat_id)"))
+    in_mine = f"{mine} AND EXISTS (SELECT 1 FROM chat WHERE chat.id = chat_id)"
     rules = {"chat": mine, "stream": mine} | dict.fromkeys(_OF_CHAT, in_mine) | dict.fromkeys(_OF_STREAM, of_mine)
     for table, rule in rules.items():
         yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"

@@ -1,0 +1,129 @@
+"""Many readers, slow readers, and readers whose hints are lost (A5, A13, A14)."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from harness.penstock import Penstock, Recording, ask, openai_at, read_frames, resume
+from harness.redis import Redis
+from upstream.process import Upstream
+from upstream.script import expected_text
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """A private Redis."""
+    server = Redis()
+    yield server
+    server.close()
+
+
+def test_wake_ups_go_through_redis_and_its_loss_costs_only_time(
+    postgres_url: str, tmp_path: Path, upstream: Upstream, redis: Redis
+) -> None:
+    """A14, G3: Redis is killed and started again in mid-answer; nothing is lost and nothing hangs."""
+    environment = {**openai_at(upstream), "PENSTOCK_REDIS_URL": redis.url}
+    penstock = Penstock(folder=tmp_path, database_url=postgres_url, environment=environment).start()
+    try:
+        with penstock.client() as client:
+            began = time.monotonic()
+            assert ask(client, message="x", model="openai/echo-3-1").end["status"] == "completed"
+            assert time.monotonic() - began < 1, "hints should come faster than looks"
+            recording = ask(client, until=10, message="x", model="openai/echo-400-10")
+            redis.kill()
+            resume(client, recording.start["chatId"], recording, until=40)
+            redis.start()
+            resume(client, recording.start["chatId"], recording)
+            assert recording.text == expected_text("echo-400-10")
+            assert ask(client, message="x", model="openai/echo-3-1").end["status"] == "completed"
+    finally:
+        penstock.kill()
+
+
+def test_readers_that_join_at_any_moment_read_the_same(penstock: Penstock) -> None:
+    """A5: before the first token, in the middle, after the end."""
+    with penstock.client() as client:
+        first = ask(client, until=1, message="x", model="openai/echo-300-5")
+        chat_id, run_id = first.start["chatId"], first.start["runId"]
+        cookies = dict(client.cookies)
+        readings: list[Recording] = []
+
+        def read(delay: float) -> None:
+            time.sleep(delay)
+            begin = Recording()
+            with httpx.Client(base_url=penstock.url, cookies=cookies, timeout=60) as reader:
+                params = {"after": f"{run_id}:{0:016d}"}
+                with reader.stream("GET", f"/api/chat/{chat_id}/stream", params=params) as response:
+                    readings.append(read_frames(response.iter_lines(), begin))
+
+        threads = [threading.Thread(target=read, args=(number * 0.06,)) for number in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert {reading.text for reading in readings} == {expected_text("echo-300-5")}
+    assert len(readings) == 40
+    assert all(reading.is_done for reading in readings)
+
+
+def test_a_stalled_reader_slows_nobody_is_cut_and_resumes(tmp_path: Path, upstream: Upstream) -> None:
+    """A14: it takes nothing for as long as it may, is cut, and goes on by its cursor without loss."""
+    environment = {**openai_at(upstream), "PENSTOCK_STALL_SECONDS": "1"}
+    penstock = Penstock(folder=tmp_path, environment=environment).start()
+    try:
+        with penstock.client() as client:
+            model = "fast-60000"
+            first = ask(client, until=1, message="x", model=f"openai/{model}")
+            stalled = stall(penstock, client, first)
+            quick = resume(client, first.start["chatId"])
+            assert quick.text == expected_text(model)
+            wait_until_nobody_reads(client)
+            received = drain(stalled)
+            assert 0 < len(received) < len(expected_text(model)), "it was cut before the end"
+            last = received.rsplit(b"\n\n", 1)[0].rsplit(b"id: ", 1)[1].split(b"\n", 1)[0].decode()
+            rest = Recording()
+            with client.stream("GET", f"/api/chat/{first.start['chatId']}/stream", params={"after": last}) as response:
+                read_frames(response.iter_lines(), rest)
+            assert rest.is_done
+            assert expected_text(model).endswith(rest.text)
+    finally:
+        penstock.kill()
+
+
+def stall(penstock: Penstock, client: httpx.Client, recording: Recording) -> socket.socket:
+    """Ask for the answer's frames and read none of them."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", penstock.port))
+    cursor = f"{recording.start['runId']}:{0:016d}"
+    cookie = f"penstock={client.cookies['penstock']}"
+    connection.sendall(
+        f"GET /api/chat/{recording.start['chatId']}/stream?after={cursor} HTTP/1.1\r\n"
+        f"Host: 127.0.0.1:{penstock.port}\r\nCookie: {cookie}\r\n\r\n".encode()
+    )
+    return connection
+
+
+def wait_until_nobody_reads(client: httpx.Client) -> None:
+    """Wait until the server has let every reader go."""
+    deadline = time.monotonic() + 20
+    while "\npenstock_readers 0.0" not in client.get("/metrics").text:
+        assert time.monotonic() < deadline, "the stalled reader was not cut"
+        time.sleep(0.05)
+
+
+def drain(connection: socket.socket) -> bytes:
+    """Return what had arrived before the server cut the connection."""
+    received = bytearray()
+    connection.settimeout(10)
+    with contextlib.suppress(ConnectionResetError):
+        while piece := connection.recv(65536):
+            received += piece
+    connection.close()
+    return bytes(received)
