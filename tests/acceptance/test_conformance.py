@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ SHORT_POLLS = {"PENSTOCK_LONG_POLL_SECONDS": "0.5"}
 
 
 @contextlib.contextmanager
-def serving(folder: Path, database_url: str = "") -> Iterator[Penstock]:
+def serving(folder: Path, database_url: str = "") -> Generator[Penstock]:
     """Start one serving process whose streams are open."""
     folder.mkdir()
     installation = Penstock(folder=folder, database_url=database_url, environment=SHORT_POLLS)

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Sequence
+from typing import Self
 
 from harness.ports import free_port
 
@@ -25,7 +26,7 @@ class Proxy:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> "Proxy":
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._is_listening.wait(10)
         return self

@@ -1,11 +1,12 @@
-"""Streams over HTTP while all are open: byte for byte what was appended, however it is read (A2); and while they are not."""
+"""Streams over HTTP: while all are open, byte for byte what was appended, however it is read (A2); and otherwise."""
 
 import base64
 import contextlib
+import itertools
 import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import httpx
@@ -42,7 +43,7 @@ def address(name: str) -> str:
 
 def split(data: bytes, chance: random.Random) -> list[bytes]:
     cuts = sorted({0, len(data), *(chance.randrange(1, len(data)) for _ in range(SPLITS))})
-    return [data[begin:end] for begin, end in zip(cuts, cuts[1:], strict=False)]
+    return [data[begin:end] for begin, end in itertools.pairwise(cuts)]
 
 
 class Reader(threading.Thread):
@@ -59,7 +60,7 @@ class Reader(threading.Thread):
         try:
             with httpx.Client(base_url=self.url, timeout=60) as client:
                 self.read(client)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised by whoever waits for the result
             self.error = error
 
     def read(self, client: httpx.Client) -> None:
@@ -137,7 +138,7 @@ def catch_up(client: httpx.Client, path: str) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def reading(client: httpx.Client, path: str) -> Iterator[tuple[Events, Polls]]:
+def reading(client: httpx.Client, path: str) -> Generator[tuple[Events, Polls]]:
     readers = Events(client.base_url, path), Polls(client.base_url, path)
     for reader in readers:
         reader.start()

@@ -88,7 +88,7 @@ def page_headers(page: Page) -> dict[str, str]:
 
 
 def etag(stream: Stream, page: Page) -> str:
-    """Return the name of what a page holds: another one once the stream has grown, was closed, compacted or replaced."""
+    """Return the name of what a page holds: another once the stream has grown, was closed, compacted or replaced."""
     compacted = ":m" if any(batch.marks is not None for batch in page.batches) else ""
     return f'"{stream.id}:{page.start}:{page.end}{":c" if page.is_last else ""}{compacted}"'
 

@@ -2,6 +2,7 @@
 
 import base64
 import codecs
+import itertools
 import json
 import random
 from dataclasses import dataclass
@@ -141,7 +142,7 @@ def test_every_data_event_is_followed_by_a_control_event(kind: Kind, text: str, 
         pages = pages_of(text.encode(), [len(text.encode()) // 2], closed=closed)
     kinds = [event.type for event in read(kind, pages)]
     assert kinds[-1] == "control"
-    assert not any(pair == ("data", "data") for pair in zip(kinds, kinds[1:], strict=False))
+    assert not any(pair == ("data", "data") for pair in itertools.pairwise(kinds))
 
 
 def page_of(messages: list[object], *, position: int = 0, tail: int | None = None, closed: bool = False) -> Page:
