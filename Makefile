@@ -40,7 +40,7 @@ test-full: test ## Run the long tests as well
 check: setup-test .stamps/generated ## Check format, lint, types, import contracts, documents
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	web/node_modules/.bin/pyright
+	web/node_modules/.bin/pyright --project pyproject.toml
 	$(BIN)/lint-imports
 	$(BIN)/penstock openapi | diff -u protocol/openapi.json - || { echo "protocol/openapi.json is old: run make openapi"; exit 1; }
 	npm --prefix web run --silent format:check
