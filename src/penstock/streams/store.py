@@ -334,13 +334,12 @@ def compact(connection: sa.Connection, stream_id: int, start: Position, seam: Se
     open, gone, or has forks, which read its rows as they are.
     """
     columns = stream_table.c
-    closed = connection.scalar(
-        sa.select(columns.closed).where(columns.id == stream_id, ~columns.deleted).with_for_update()
-    )
+    is_more = sa.and_(columns.closed, columns.tail > start)
+    is_due = connection.scalar(sa.select(is_more).where(columns.id == stream_id, ~columns.deleted).with_for_update())
     has_forks = connection.scalar(sa.select(sa.exists().where(columns.forked_from == stream_id)))
-    batches = _read_batches(connection, stream_id, start) if closed and not has_forks else []
-    if not batches:
+    if not is_due or has_forks:
         return None
+    batches = _read_batches(connection, stream_id, start)
     end = batches[-1].end
     rows = sa.and_(stream_batch.c.stream_id == stream_id, stream_batch.c.position >= start)
     if len(batches) > 1 and batches[0].position == start and all(batch.marks is None for batch in batches):
