@@ -304,7 +304,7 @@ async def test_a_run_that_kills_every_worker_is_given_up(ours: Process) -> None:
         await eventually(partial(text_in_log, ours, run))
 
     def many_claims(connection: sa.Connection) -> None:
-        connection.execute(sa.text("UPDATE run SET epoch = :epoch"), {"epoch": MAX_ATTEMPTS})
+        connection.execute(sa.text("UPDATE run SET attempts = :attempts"), {"attempts": MAX_ATTEMPTS})
 
     await ours.database.write(SYSTEM, many_claims)
     async with ours.working():
