@@ -19,7 +19,7 @@ FLAGS = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a screen. It goes with its module: its loop would be in the way of asynchronous tests."""
+    """Debian's Chromium, without a screen. It goes with its module: its loop is in the way of asynchronous tests."""
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield launched
