@@ -35,6 +35,7 @@ def main() -> None:
 def write(name: str, found: dict[str, Any]) -> None:
     """Print the figures and keep them."""
     text = json.dumps(found, indent=2, ensure_ascii=False)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(text + "\n")
     print(text)
 
