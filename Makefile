@@ -18,7 +18,7 @@ run: setup build ## Serve at http://localhost:8000, on SQLite under ./data
 	$(BIN)/penstock serve
 
 .PHONY: setup
-setup: .stamps/runtime .stamps/node ## Install what the product needs, into this folder only
+setup: .stamps/runtime .stamps/node .stamps/sandbox ## Install what the product needs, into this folder; as root, packages of sandboxes into /var/cache
 
 .PHONY: build
 build: .stamps/web ## Build the web app
@@ -64,6 +64,14 @@ openapi: setup ## Write the OpenAPI document that the web client is made from
 bench: setup-test .stamps/bench build ## Measure, and write bench/results/
 	PYTHONPATH=tests $(BIN)/python -m bench
 
+.PHONY: bench-web
+bench-web: setup-test build ## Measure the web app in a browser (half an hour), and write bench/results/web.json
+	PYTHONPATH=tests $(BIN)/python -m bench.web
+
+.PHONY: crash
+crash: setup-test build ## Kill everything in mid-answer, at full size (an hour), and write bench/results/crash.json
+	PYTHONPATH=tests $(BIN)/python -m acceptance.crash
+
 .PHONY: lock
 lock: .stamps/uv ## Resolve the Python dependencies again (versions at least three days old)
 	scripts/lock.sh
@@ -86,6 +94,11 @@ setup-test: setup .stamps/test .stamps/conformance
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	$(UV) pip install --quiet --require-hashes -r requirements/runtime.lock
 	$(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Where there is no sound sandbox nothing has to be prepared; `penstock doctor` says why.
+.stamps/sandbox: .stamps/runtime .stamps/node $(wildcard src/penstock/sandbox/stacks/*/*)
+	@if $(BIN)/penstock sandbox check >/dev/null; then $(BIN)/penstock sandbox prepare >/dev/null; else $(BIN)/penstock sandbox check || true; fi
 	@touch $@
 
 .stamps/conformance: tests/conformance/package.json tests/conformance/package-lock.json
