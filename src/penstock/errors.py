@@ -4,6 +4,10 @@
     ├── InvalidInput         what was sent cannot be used
     ├── NotFound             there is no such thing for whoever asks
     ├── Conflict             it cannot be done in the present state
+    ├── TooMany              a limit is reached
+    ├── Unauthenticated      whoever asks has not shown who they are
+    ├── Forbidden            whoever asks may not do this
+    ├── Misdirected          this was meant for another server
     └── Unavailable          a part that is needed is away for now
 
 Each layer derives its own from these. What HTTP status an error becomes is decided in `api/problems.py` alone.
@@ -41,6 +45,30 @@ class Conflict(PenstockError):
     """This cannot be done in the present state."""
 
     code = "conflict"
+
+
+class TooMany(PenstockError):
+    """This is more than is allowed for now. Please try again later."""
+
+    code = "too_many"
+
+
+class Unauthenticated(PenstockError):
+    """Please say who you are."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(PenstockError):
+    """You may not do this."""
+
+    code = "forbidden"
+
+
+class Misdirected(PenstockError):
+    """This was meant for another server."""
+
+    code = "misdirected"
 
 
 class Unavailable(PenstockError):

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import sqlalchemy as sa
 from parts import Open, count, make_stream
 from sqlalchemy import exc as sa_exc
 
+from harness.postgres import Postgres
 from penstock.actor import SYSTEM
 from penstock.db.database import Database, PostgresDatabase, is_outage
 
@@ -91,6 +94,24 @@ async def test_a_read_cannot_write(database: Database) -> None:
     assert await tails(database) == [0]
 
 
+async def test_nothing_goes_on_in_a_transaction_that_could_not_become_the_actors(
+    postgres: Postgres, postgres_url: str
+) -> None:
+    """D3: and whoever is given the right afterwards begins anew."""
+    name = postgres_url.rpartition("/")[2]
+    postgres.execute(f"CREATE ROLE r{name} LOGIN")
+    database = PostgresDatabase(postgres.url(name, f"r{name}"), pool_size=1)
+    try:
+        for _ in range(2):
+            with pytest.raises(sa_exc.DBAPIError, match="permission denied to set role"):
+                await tails(database)
+        postgres.execute(f"GRANT penstock_system TO r{name}")
+        assert await tails(database) == []
+    finally:
+        await database.close()
+        postgres.execute(f"DROP ROLE r{name}")
+
+
 async def test_writers_of_several_processes_wait_for_each_other(open_another: Open) -> None:
     """G1: SQLite's writers begin at once as writers, so that none fails for being second."""
     database = open_another()
@@ -105,17 +126,77 @@ async def test_writers_of_several_processes_wait_for_each_other(open_another: Op
     assert await tails(database) == [60]
 
 
+async def test_a_process_that_stands_still_in_mid_transaction_does_not_hold_others_up(
+    postgres_url: str,
+) -> None:
+    """A7: a stopped or unreachable worker keeps no lock longer than its lease; awake again, it is told of an outage."""
+    database, other = PostgresDatabase(postgres_url), PostgresDatabase(postgres_url)
+    stream = await make_stream(other)
+    has_lock, may_go_on = threading.Event(), threading.Event()
+
+    def stand_still(connection: sa.Connection) -> None:
+        _close_stream(connection, stream)
+        has_lock.set()
+        may_go_on.wait(60)
+        _close_stream(connection, stream)
+
+    async def zombie() -> None:
+        await database.write(SYSTEM, stand_still)
+
+    # In a thread with a loop of its own, all of which stands still.
+    standing = asyncio.get_running_loop().run_in_executor(None, asyncio.run, zombie())
+    try:
+        await asyncio.to_thread(has_lock.wait, 20)
+        async with asyncio.timeout(7):
+            await other.write(SYSTEM, lambda connection: _close_stream(connection, stream))
+    finally:
+        may_go_on.set()
+        (woken,) = await asyncio.gather(standing, return_exceptions=True)
+    assert isinstance(woken, Exception)
+    assert is_outage(woken)
+    assert await tails(other) == [1]
+    await other.close()
+
+
 async def test_a_wrong_statement_is_no_outage(open_another: Open) -> None:
     """A7: what will never work is not tried for ever."""
     database = open_another()
-    if isinstance(database, PostgresDatabase):
+    for wrong in ("SELECT nothing FROM chat", "SELECT 1 FROM nowhere", "SELECT SELECT"):
         with pytest.raises(sa_exc.DBAPIError) as raised:
-            await database.read(
-                SYSTEM, lambda connection: connection.execute(sa.text("SELECT nothing FROM chat")) and None
-            )
+            await database.read(SYSTEM, lambda connection, wrong=wrong: connection.execute(sa.text(wrong)) and None)
         assert not is_outage(raised.value)
     assert not is_outage(ValueError())
     assert await count(database, "chat") == 0
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("trouble", ["locked", "full"])
+async def test_sqlite_that_is_locked_or_has_no_room_is_an_outage(
+    place: tuple[Path, str], open_another: Open, trouble: str
+) -> None:
+    """A7: it will pass, so it is tried again."""
+    database = open_another()
+    other = sqlite3.connect(place[0], isolation_level=None)
+    try:
+        if trouble == "locked":
+            other.execute("BEGIN IMMEDIATE")
+
+        def write(connection: sa.Connection) -> None:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            connection.exec_driver_sql("CREATE TABLE filler AS SELECT randomblob(100000) AS data")
+
+        def begin_impatiently(connection: sa.Connection) -> None:
+            connection.exec_driver_sql("PRAGMA query_only = OFF")
+            connection.exec_driver_sql("PRAGMA busy_timeout = 1")
+            connection.exec_driver_sql("CREATE TABLE filler (data)")
+
+        with pytest.raises(sa_exc.OperationalError) as raised:
+            # A reader that writes waits for no lock.
+            await (database.write(SYSTEM, write) if trouble == "full" else database.read(SYSTEM, begin_impatiently))
+        assert is_outage(raised.value)
+    finally:
+        other.close()
 
 
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from penstock.providers.vendors import VENDORS
 from penstock.settings import Settings, SettingsInvalid, read_settings
 
+KINDS = ("owner", "regular", "guest", "anonymous")
 VARIABLES = {each.name: each.metadata["name"] for each in fields(Settings)}
 
 
@@ -53,9 +55,34 @@ def test_every_setting_has_a_variable_of_its_own_and_says_what_it_is_for() -> No
         ("PENSTOCK_LONG_POLL_SECONDS", "0.5", "long_poll_seconds", 0.5),
         ("PENSTOCK_LEASE_SECONDS", "86400", "lease_seconds", 86400),
         ("PENSTOCK_TAKE_OVER", "interrupt", "take_over", "interrupt"),
-        ("OPENAI_API_KEY", "", "openai_api_key", None),
+        ("PENSTOCK_DAILY_MESSAGES", "off", "daily_messages", tuple((kind, None) for kind in KINDS)),
+        (
+            "PENSTOCK_DAILY_MESSAGES",
+            "",
+            "daily_messages",
+            (("owner", None), ("regular", 50), ("guest", 5), ("anonymous", 3)),
+        ),
+        (
+            "PENSTOCK_DAILY_MESSAGES",
+            "guest=0, owner = 100,regular=off",
+            "daily_messages",
+            (("owner", 100), ("regular", None), ("guest", 0), ("anonymous", 3)),
+        ),
+        ("PENSTOCK_RATE_CHAT", "off", "rate_chat", None),
+        ("PENSTOCK_RATE_SIGN_IN", "1/86400", "rate_sign_in", (1, 86400)),
+        ("PENSTOCK_TRUSTED_PROXIES", "2", "trusted_proxies", 2),
+        ("OPENAI_API_KEY", "", "openai_api_keys", ()),
         ("OPENAI_BASE_URL", "https://host/v1/", "openai_base_url", "https://host/v1"),
+        ("PENSTOCK_OPENAI_API", "background", "openai_api", "background"),
+        ("ANTHROPIC_API_KEY", "sk-ant", "anthropic_api_keys", ("sk-ant",)),
+        ("V0_API_URL", "https://host/v1", "v0_api_url", "https://host/v1"),
         ("OLLAMA_BASE_URL", "http://[::1]:11434/v1", "ollama_base_url", "http://[::1]:11434/v1"),
+        ("PENSTOCK_PUBLIC_URL", "https://chat.example.org/", "public_url", "https://chat.example.org"),
+        ("PENSTOCK_ALLOWED_HOSTS", "A.org, *.b.org,[::1]", "allowed_hosts", ("a.org", "*.b.org", "::1")),
+        ("PENSTOCK_LOCAL_OWNER", "off", "local_owner", False),
+        ("PENSTOCK_SIGN_UP", "on", "sign_up", True),
+        ("PENSTOCK_SESSION_DAYS", "0.5", "session_days", 0.5),
+        ("PENSTOCK_OIDC_ISSUER", "", "oidc_issuer", None),
     ],
 )
 def test_a_variable_sets_its_field(variable: str, text: str, name: str, value: object) -> None:
@@ -100,6 +127,25 @@ def test_a_variable_sets_its_field(variable: str, text: str, name: str, value: o
         ),
         *(("PENSTOCK_SECRET_KEY", value, "openssl rand -hex 32") for value in ("short", "k" * 31)),
         *(("PENSTOCK_TAKE_OVER", value, "auto, restart or interrupt") for value in ("", "AUTO", "never")),
+        *(
+            ("PENSTOCK_DAILY_MESSAGES", value, "regular=50")
+            for value in ("on", "5", "guests=5", "guest", "guest=", "guest=-1", "guest=5;owner=5", "guest=5,off")
+        ),
+        *(
+            ("PENSTOCK_RATE_CHAT", value, "5/60")
+            for value in ("", "5", "5/", "/60", "0/60", "5/0", "5/86401", "5/60/1", "5 per minute", "-5/60")
+        ),
+        *(("PENSTOCK_TRUSTED_PROXIES", value, "0 to 100") for value in ("", "-1", "101", "yes", "10.0.0.1")),
+        *((f"PENSTOCK_{name}", "yes", "on or off") for name in ("LOCAL_OWNER", "SIGN_UP", "GUESTS")),
+        *(
+            (f"PENSTOCK_{name}", value, "14 or 0.5")
+            for name in ("SESSION_DAYS", "SESSION_IDLE_DAYS")
+            for value in ("0", "x")
+        ),
+        *(("PENSTOCK_PUBLIC_URL", value, "https://chat.example.org") for value in ("chat.example.org", "https://a/b")),
+        *(("PENSTOCK_ALLOWED_HOSTS", value, "*.example.net") for value in ("https://a", "a:80", "a/b", "a b")),
+        *(("PENSTOCK_OIDC_ISSUER", value, "https") for value in ("http://issuer.example", "issuer.example")),
+        ("PENSTOCK_BREACHED_PASSWORDS", "/nowhere/at/all", "file that is there"),
         ("PENSTOCK_HOST", "", "127.0.0.1"),
         ("PENSTOCK_DATA_DIR", "~nobody-of-this-name/x", "folder"),
         ("PENSTOCK_DATA_DIR", "", "folder"),
@@ -114,6 +160,11 @@ def test_a_wrong_value_is_refused_in_one_sentence_that_names_the_variable_and_th
     assert mend in message
     assert message.endswith(".")
     assert "\n" not in message
+
+
+def test_an_issuer_without_a_name_of_ours_is_refused() -> None:
+    """D8."""
+    assert refusal("PENSTOCK_OIDC_ISSUER", "https://issuer.example").startswith("PENSTOCK_OIDC_CLIENT_ID must")
 
 
 def test_a_refused_secret_is_not_repeated() -> None:
@@ -141,7 +192,17 @@ def test_no_value_is_shown_in_a_representation() -> None:
     secrets = {
         "PENSTOCK_SECRET_KEY": "s" * 40,
         "OPENAI_API_KEY": "sk-secret",
+        "V0_API_KEY": "v0-secret",
         "PENSTOCK_DATABASE_URL": "postgresql://u:pw-secret@h/n",
     }
     shown = f"{read_settings(secrets)!r} {read_settings(secrets)}"
     assert not any(value in shown for value in (*secrets.values(), "pw-secret"))
+
+
+def test_c1_every_vendor_has_its_settings_and_every_key_is_a_secret() -> None:
+    """G6: what the catalogue names is read here, and no key of a vendor is forgotten among what is never shown."""
+    names = {field.metadata["name"] for field in fields(Settings)}
+    for vendor in VENDORS.values():
+        assert {vendor.key_variable, vendor.url_variable} - {None} <= names
+        if vendor.key_variable is not None:
+            assert "a-key" in read_settings({vendor.key_variable: "a-key"}).secrets

@@ -45,8 +45,8 @@ def migrate_sqlite(path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{path}", isolation_level=None)
     try:
         with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             connection.exec_driver_sql("PRAGMA busy_timeout=30000")
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             upgrade(connection)
             connection.exec_driver_sql("COMMIT")

@@ -7,6 +7,9 @@ from typing import NewType
 Millis = NewType("Millis", int)
 """Milliseconds since the Unix epoch, UTC."""
 
+DAY = 86_400_000
+"""Milliseconds."""
+
 Clock = Callable[[], Millis]
 
 

@@ -14,7 +14,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         """Take the lock. Raises Locked when another process has it."""
-        self._file: IO[str] = path.open("w")
+        self._file: IO[str] = path.open("a")  # what is in it stays
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

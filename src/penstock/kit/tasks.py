@@ -31,8 +31,9 @@ class TaskOwner:
             logger.error("Task %s failed.", task.get_name(), exc_info=error)
 
     async def wait_all(self) -> None:
-        """Wait until what runs now has ended by itself."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Wait until what runs now has ended by itself. Who waits may give up: the tasks go on."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def cancel_all(self) -> None:
         """Cancel what still runs and wait until it has ended."""
