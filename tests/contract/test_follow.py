@@ -426,9 +426,8 @@ async def test_a_restart_of_postgres_costs_appends_nothing() -> None:
             writing = asyncio.gather(write_all(process.writer, stream, range(100), pause=0.02))
             for stop in (signal.SIGQUIT, signal.SIGINT):  # at once, as in a crash; and in order
                 await asyncio.sleep(0.3)
-                server._process.send_signal(stop)
-                await asyncio.to_thread(server._process.wait, 20)
-                server._process = await asyncio.to_thread(server._start)
+                await asyncio.to_thread(server.stop, stop)
+                await asyncio.to_thread(server.start)
             await asyncio.wait_for(writing, 30)
         assert await read_all(database, stream) == [*range(100), "end"]
         await database.close()

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 from aiohttp import web
-from parts import Open, count, eventually
+from parts import Open, append_of, count, eventually, make_stream
 
 from harness.ports import free_port
 from penstock.actor import SYSTEM, IdentityId
@@ -204,6 +204,7 @@ async def test_columns_of_an_older_schema_keep_their_rows(place: tuple[object, s
 class Parts:
     streams: StreamService
     subscriptions: SubscriptionService
+    writer: Writer
 
     async def put(self, path: str, body: bytes = b"[]") -> None:
         await self.streams.create(SYSTEM, OWNER, path, Creation(content_type="application/json", body=body))
@@ -223,8 +224,8 @@ async def process(database: Database) -> AsyncGenerator[Parts]:
     subscriptions = SubscriptionService(database, wake, Keys("a secret"), wall_clock)
     streams = StreamService(database, writer, wake, wall_clock, on_growth=subscriptions.hear)
     await writer.start()
-    async with subscriptions.running(), streams.running():
-        yield Parts(streams, subscriptions)
+    async with subscriptions.running():
+        yield Parts(streams, subscriptions, writer)
     await writer.close()
 
 
@@ -321,3 +322,38 @@ async def test_work_that_nobody_heard_of_is_found(open_another: Open) -> None:
         await parts.subscriptions.create(OWNER, "s", demand, "http://localhost")
         await append(open_another(), await find(database, "a"), b"1")
         assert await eventually(lambda: asyncio.sleep(0, calls))
+
+
+async def test_a_new_stream_whose_process_died_at_once_is_found(open_another: Open) -> None:
+    """Whoever made it, of the pattern's streams, told nobody."""
+    database = open_another()
+    async with process(database) as parts, receiving([200]) as (url, calls):
+        demand = demand_of(type="webhook", pattern="events/*", webhook={"url": url})
+        await parts.subscriptions.create(OWNER, "s", demand, "http://localhost")
+        creation = Creation(content_type="application/json", body=b"[1]")
+        make = partial(registry.create, actor=SYSTEM, owner=OWNER, path="events/new", creation=creation, now=NOW)
+        await open_another().write(SYSTEM, make)
+        assert await eventually(lambda: asyncio.sleep(0, calls))
+
+    async with receiving([200]) as (url, calls):
+        # Also one that was made while nobody was there at all.
+        make = partial(registry.create, actor=SYSTEM, owner=OWNER, path="events/newer", creation=creation, now=NOW)
+        await database.write(SYSTEM, make)
+        async with process(database) as parts:
+
+            async def is_known() -> bool:
+                return len((await parts.subscriptions.load("s")).links) == 2
+
+            assert await eventually(is_known)
+
+
+async def test_an_append_inside_the_process_is_heard(database: Database) -> None:
+    """A run's, which knows nothing of subscriptions."""
+    async with process(database) as parts:
+        await parts.put("wakes")
+        await parts.subscriptions.create(
+            OWNER, "s", demand_of(type="pull-wake", pattern="runs/*", wake_stream="wakes"), "http://localhost"
+        )
+        stream_id = await make_stream(database)
+        await parts.writer.append(append_of(stream_id, [1], 0))
+        assert str((await eventually(lambda: parts.messages("wakes")))[0]["stream"]).startswith("runs/")

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ from parts import NOW, append, append_of, count, make_stream, new_owner, read_al
 
 from penstock.actor import SYSTEM, Actor
 from penstock.db.database import Database
+from penstock.runs.model import PRODUCER
 from penstock.streams import store
 from penstock.streams.model import (
     START,
@@ -314,3 +316,25 @@ async def test_every_byte_that_json_can_hold_comes_back(database: Database) -> N
     assert await append(database, whole) == [1]
     page = await page_of(database, stream, START)
     assert b"".join(batch.data for batch in page.batches) == data
+
+
+async def memo_of(database: Database, stream: int) -> str | None:
+    return await database.read(SYSTEM, partial(store.memo, stream_id=stream, producer_id=PRODUCER))
+
+
+async def test_a7_a_memo_is_kept_with_the_append_that_it_belongs_to(database: Database) -> None:
+    """One without units too; one that is refused changes nothing; a fence leaves it to the next epoch."""
+    stream = await make_stream(database)
+    assert await memo_of(database, stream) is None
+    first = replace(append_of(stream, ["a"], 0), memo="one")
+    assert await append(database, first) == [1]
+    assert await append(database, append_of(stream, ["b"], 1)) == [2]
+    assert await memo_of(database, stream) == "one"
+    assert await append(database, replace(append_of(stream, [], 2), memo="two")) == [2]
+    assert await memo_of(database, stream) == "two"
+    await append(database, first)
+    assert await memo_of(database, stream) == "two", "a repeat changes nothing"
+    await database.write(SYSTEM, partial(store.fence, stream_id=stream, producer_id=PRODUCER, epoch=9))
+    await append(database, replace(append_of(stream, ["c"], 3), memo="late"))
+    assert await memo_of(database, stream) == "two"
+    assert await read_all(database, stream) == ["a", "b"]

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from penstock.streams.model import Page, StreamRequestInvalid
+from penstock.streams.model import MESSAGE_BYTES, MessageTooLarge, Page, StreamRequestInvalid
 
 BYTES: Final = "application/octet-stream"
 """The content type of a stream that was given none."""
@@ -62,7 +62,7 @@ def units_of(kind: Kind, body: bytes) -> tuple[int, bytes]:
     A JSON array stands for its elements, one level deep. Messages keep their text, all but the white space between
     their tokens, so that none holds a line break: numbers and escapes stay as they were written.
 
-    Raises StreamRequestInvalid for what is not JSON in a JSON stream.
+    Raises StreamRequestInvalid for what is not JSON in a JSON stream, and MessageTooLarge.
     """
     if kind is not Kind.JSON:
         return len(body), body
@@ -74,6 +74,8 @@ def units_of(kind: Kind, body: bytes) -> tuple[int, bytes]:
         messages = [bytes(raw) for raw in _MESSAGES.decode(compact)] if compact.startswith(b"[") else [compact]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise StreamRequestInvalid("The body is not valid JSON.") from None
+    if len(compact) > MESSAGE_BYTES and max(map(len, messages), default=0) > MESSAGE_BYTES:
+        raise MessageTooLarge
     return len(messages), b"".join(message + b"\n" for message in messages)
 
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, Mapping
 from functools import partial
+
+import sqlalchemy as sa
 
 from penstock.actor import SYSTEM, Actor
 from penstock.db.database import Database, is_outage
@@ -11,7 +14,7 @@ from penstock.kit.tasks import TaskOwner
 from penstock.metrics import Metrics
 from penstock.streams import store
 from penstock.streams.model import START, Page, Position, StreamNotFound
-from penstock.streams.tail import Tail, Tails
+from penstock.streams.tail import Reader, Sink, Tail, Tails
 
 LOOK_SECONDS = 1.0
 """How often a stream is looked at without a hint."""
@@ -27,7 +30,7 @@ class Follower:
         self._metrics = metrics
         self._tasks = TaskOwner()
         self._looking: asyncio.Task[None] | None = None
-        """The read behind stale tails that is under way."""
+        """Reads what other processes have added, for as long as anybody follows anything."""
         self._is_closing = False
 
     def close(self) -> None:
@@ -38,6 +41,15 @@ class Follower:
     async def find(self, actor: Actor, path: str) -> int:
         """Return the id of the actor's stream. Raises StreamNotFound, also for a stranger's."""
         return await self._database.read(actor, partial(store.find, actor=actor, path=path))
+
+    async def open(self, actor: Actor, path: str) -> tuple[int, Page]:
+        """Return the id of the actor's stream and its first page. Raises StreamNotFound."""
+
+        def read(connection: sa.Connection) -> tuple[int, Page]:
+            stream_id = store.find(connection, actor, path)
+            return stream_id, store.read(connection, stream_id, START)
+
+        return await self._database.read(actor, read)
 
     async def read(self, stream_id: int, start: Position | None) -> Page:
         """Read one page from a position on, None being the tail. The caller has found the stream as an actor before.
@@ -52,22 +64,33 @@ class Follower:
             return page
         return await self.read(stream_id, start)
 
-    async def follow(self, stream_id: int, start: Position | None, heartbeat: float) -> AsyncGenerator[Page]:
+    async def follow(
+        self,
+        stream_id: int,
+        start: Position | None,
+        heartbeat: float,
+        *,
+        sink: Sink | None = None,
+        seconds: float = math.inf,
+    ) -> AsyncGenerator[Page]:
         """Give page after page until the last one. An empty page that is not the last is a heartbeat.
 
-        `heartbeat` is in seconds. Raises StreamNotFound when the stream is deleted meanwhile.
+        `heartbeat` is in seconds. A sink is handed what is committed while the next page is awaited, all but the last
+        page: what it takes is not given again. It ends without an end after so many `seconds`.
+        Raises StreamNotFound when the stream is deleted meanwhile.
         """
-        with self._metrics.readers.track_inprogress(), self._tails.following(stream_id) as (tail, changed):
-            page = await self._first(stream_id, tail, start)
+        until = asyncio.get_running_loop().time() + seconds
+        with self._metrics.readers.track_inprogress(), self._tails.following(stream_id, sink) as reader:
+            page = await self._first(stream_id, reader.tail, start)
             while True:
-                if not page.batches:
-                    page = await self._grown(stream_id, tail, changed, page, heartbeat)
-                if self._is_closing and not page.batches:
+                if not page.batches and not page.is_last:
+                    page = await self._grown(stream_id, reader, page, heartbeat, until)
+                if not page.batches and (self._is_closing or asyncio.get_running_loop().time() >= until):
                     return
                 yield page
                 if page.is_last:
                     return
-                page = tail.page(page.end) or await self._first(stream_id, tail, page.end)
+                page = reader.tail.page(page.end) or await self._first(stream_id, reader.tail, page.end)
 
     async def _first(self, stream_id: int, tail: Tail, start: Position | None) -> Page:
         """Read a page from the store, for this reader alone: no tail reaches back so far."""
@@ -76,39 +99,44 @@ class Follower:
             tail.take(page)
         return page
 
-    async def _grown(self, stream_id: int, tail: Tail, changed: asyncio.Event, page: Page, heartbeat: float) -> Page:
-        """Return the next page, or the same empty one when nothing came before the heartbeat is due."""
+    async def _grown(self, stream_id: int, reader: Reader, page: Page, heartbeat: float, until: float) -> Page:
+        """Return the next page, or an empty one when nothing came before the heartbeat is due."""
         clock = asyncio.get_running_loop().time
-        deadline = clock() + heartbeat
-        while not (page.batches or page.is_last or self._is_closing) and clock() < deadline:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(LOOK_SECONDS, deadline - clock())):
-                    await changed.wait()
-            changed.clear()
-            page = tail.page(page.start) or await self._first(stream_id, tail, page.start)
-            # Hints can be lost: a tail that nobody has looked behind for a while is as good as stale.
-            if clock() - tail.looked_at >= LOOK_SECONDS:
-                tail.is_stale = True
-            while tail.is_stale and not (page.batches or page.is_last):
-                await self._look()
-                if tail.is_gone:
-                    raise StreamNotFound
-                page = tail.page(page.start) or page
+        reader.served_at = clock()
+        while not (page.batches or page.is_last or self._is_closing):
+            due = min(reader.served_at + heartbeat, until)
+            if clock() >= due:
+                break
+            self._keep_looking()
+            position = await reader.wait(page.start, due)
+            if reader.tail.is_gone:
+                raise StreamNotFound
+            page = reader.tail.page(position) or await self._first(stream_id, reader.tail, position)
         return page
 
-    async def _look(self) -> None:
-        """Read what is behind all stale tails, once for all readers that ask at the same time."""
+    def _keep_looking(self) -> None:
         if self._looking is None or self._looking.done():
-            self._looking = self._tasks.spawn(self._read_behind(self._tails.stale()), "look behind tails")
-        await asyncio.shield(self._looking)
+            self._looking = self._tasks.spawn(self._look_while_followed(), "look behind tails")
 
-    async def _read_behind(self, tails: Mapping[int, Tail]) -> None:
+    async def _look_while_followed(self) -> None:
+        """Read what other processes have added, for all readers together: upon a hint, or after a while without one."""
+        clock = asyncio.get_running_loop().time
+        while self._tails:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._tails.hinted.wait()
+            self._tails.hinted.clear()
+            if stale := self._tails.stale(clock() - LOOK_SECONDS):
+                await self._read_behind(stale, clock())
+
+    async def _read_behind(self, tails: Mapping[int, Tail], now: float) -> None:
         ends: dict[int, Position] = {}
         for stream_id, tail in tails.items():
-            tail.looked_at = asyncio.get_running_loop().time()
+            assert tail.end is not None
+            tail.looked_at = now
             # Before the read: a hint that comes during it stands.
             tail.is_stale = False
-            ends[stream_id] = tail.end or START
+            ends[stream_id] = tail.end
         try:
             pages = await self._database.read(SYSTEM, partial(store.read_behind, ends=ends))
         except Exception as error:
@@ -120,4 +148,4 @@ class Follower:
             if stream_id in pages:
                 tail.take(pages[stream_id])
             else:
-                tail.is_gone = True
+                tail.end_gone()

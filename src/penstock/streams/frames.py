@@ -37,14 +37,21 @@ def frames_of(kind: Kind) -> Encode:
 
 def json_events(page: Page, cursor: str) -> bytes:
     """Return the events of a page of messages: one array."""
-    data = body_of(Kind.JSON, page) if page.batches else None
-    return _events(page, page.end, data, cursor)
+
+    def encode() -> bytes:
+        return _events(page, page.end, body_of(Kind.JSON, page) if page.batches else None, cursor)
+
+    return page.once(cursor, encode)
 
 
 def base64_events(page: Page, cursor: str) -> bytes:
     """Return the events of a page of bytes that are no text."""
-    data = base64.b64encode(body_of(Kind.BINARY, page)) if page.batches else None
-    return _events(page, page.end, data, cursor)
+
+    def encode() -> bytes:
+        data = base64.b64encode(body_of(Kind.BINARY, page)) if page.batches else None
+        return _events(page, page.end, data, cursor)
+
+    return page.once(cursor, encode)
 
 
 class TextEvents:

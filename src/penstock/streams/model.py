@@ -4,11 +4,14 @@ A stream is a sequence of units: messages in a JSON stream, bytes in any other. 
 offset is a position as clients see it. Batches are how units are stored: one commit's worth, one row.
 
     StreamError
+    ├── AppendUnheard           nobody knows whether it was committed
     ├── StreamNotFound
     │   └── StreamGone          it was deleted, and lives on in its forks only
     ├── StreamRequestInvalid    a header, parameter or body that the protocol does not allow
+    │   ├── MessageTooLarge
     │   └── ForkInvalid         the source has no such place
     ├── OffsetInvalid
+    ├── OffsetGone              what followed it is no longer kept
     ├── StreamExists            there is another stream at the path
     └── AppendRefused
         ├── StreamClosed
@@ -20,17 +23,21 @@ offset is a position as clients see it. Batches are how units are stored: one co
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NewType
 
-from penstock.errors import Conflict, InvalidInput, NotFound
+from penstock.errors import Conflict, InvalidInput, NotFound, Unavailable
 from penstock.streams.merge import pack, split, unpack
 
 Position = NewType("Position", int)
 """Units before a point of a stream."""
 
 START = Position(0)
+ROW_BYTES = 32 * 1024
+"""Units that stand together take no more, unless it is a single message."""
+MESSAGE_BYTES = 512 * 1024
+"""Of a message from outside: it is read and sent in one piece, and a reader that stalls holds it (A14: 1 MiB)."""
 _OFFSET = re.compile(r"\d{16}")
 
 
@@ -52,6 +59,12 @@ class StreamRequestInvalid(InvalidInput):
     code = "stream_request_invalid"
 
 
+class MessageTooLarge(StreamRequestInvalid):
+    """A message of a JSON stream can have 512 KiB at most."""
+
+    code = "message_too_large"
+
+
 class ForkInvalid(StreamRequestInvalid):
     """A stream cannot be forked behind its end."""
 
@@ -68,6 +81,18 @@ class OffsetInvalid(InvalidInput):
     """This offset was never given out for this stream."""
 
     code = "offset_invalid"
+
+
+class OffsetGone(NotFound):
+    """What followed this offset is no longer kept. Load the present state and go on from there."""
+
+    code = "offset_gone"
+
+
+class AppendUnheard(Unavailable):
+    """The database went away in mid-commit: this may stand in the stream or not. Look before you send it again."""
+
+    code = "append_unheard"
 
 
 class AppendRefused(Conflict):
@@ -148,6 +173,43 @@ class Append:
     """Close the stream after these units, in the same transaction."""
     sequence: str | None = None
     """`Stream-Seq`: must come after that of the append before, as text."""
+    memo: str | None = None
+    """What the producer needs to go on behind this append, kept until it says otherwise. None: as it was."""
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it is kept once however often it is tried: with a producer, or when it only closes."""
+        return self.producer is not None or self.units == 0
+
+    def batches(self, position: Position) -> list["Batch"]:
+        """Return how it is stored from a position on: in rows of ROW_BYTES at most, or of one message that is larger.
+
+        So a reader's page is bounded, whatever was appended at once.
+        """
+        if len(self.data) <= ROW_BYTES:
+            return [Batch(position=position, units=self.units, data=self.data)] if self.units else []
+        # Bytes are their own units; a message has at least one byte and its newline.
+        pieces = _slices(self.data) if self.units == len(self.data) else _lines(self.data)
+        batches: list[Batch] = []
+        for units, data in pieces:
+            batches.append(Batch(position=position, units=units, data=data))
+            position = batches[-1].end
+        return batches
+
+
+def _slices(data: bytes) -> Iterator[tuple[int, bytes]]:
+    for start in range(0, len(data), ROW_BYTES):
+        piece = data[start : start + ROW_BYTES]
+        yield len(piece), piece
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give whole messages, as many as a row takes."""
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + ROW_BYTES) + 1 or data.index(b"\n", start) + 1
+        yield data.count(b"\n", start, end), data[start:end]
+        start = end
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -255,6 +317,14 @@ class Page:
     batches: Sequence[Batch]
     tail: Position
     closed: bool
+    _shown: dict[str, bytes] = field(default_factory=dict[str, bytes], init=False, repr=False, compare=False)
+
+    def once(self, name: str, encode: Callable[[], bytes]) -> bytes:
+        """Return what readers are shown of this page: encoded once for all who share the page and the name."""
+        shown = self._shown.get(name)
+        if shown is None:
+            shown = self._shown[name] = encode()
+        return shown
 
     @property
     def end(self) -> Position:

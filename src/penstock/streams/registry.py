@@ -8,7 +8,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from penstock.actor import Actor, IdentityId
 from penstock.db.owned import owned_by
 from penstock.db.schema import stream as stream_table
-from penstock.db.schema import stream_batch
 from penstock.kit.clock import Millis
 from penstock.kit.text import is_storable
 from penstock.streams import forks, store
@@ -17,6 +16,7 @@ from penstock.streams.expiry import FOR_EVER, Lifetime
 from penstock.streams.forks import HAS_FORKS
 from penstock.streams.model import (
     START,
+    Append,
     ContentTypeDiffers,
     ForkInvalid,
     Page,
@@ -116,6 +116,7 @@ def create(
     stream = _stream(row)
     if stream.lifetime.is_over(now) and not _has_forks(connection, stream.id):
         forks.delete(connection, stream.id)
+        subscriptions.forget_streams(connection, [path])
         return create(connection, actor, owner, path, creation, now)
     if row["deleted"] or stream.lifetime.is_over(now):
         raise StreamExists("The stream at this address was deleted, but streams that were forked from it live on.")
@@ -169,9 +170,7 @@ def _new(
     )
     if stream_id is None:
         return None
-    if units:
-        first = {"stream_id": stream_id, "position": forked_at, "units": units, "data": data}
-        connection.execute(sa.insert(stream_batch), first)
+    store.begin(connection, Append(stream_id=stream_id, units=units, data=data), forked_at)
     return Stream(
         id=stream_id,
         path=path,
@@ -209,19 +208,20 @@ def delete(connection: sa.Connection, actor: Actor, path: str, now: Millis) -> i
     """Delete the actor's stream and return its id. Raises as `find` does."""
     stream = find(connection, actor, path, now, lock=True)
     forks.delete(connection, stream.id)
-    subscriptions.forget_stream(connection, path)
+    subscriptions.forget_streams(connection, [path])
     return stream.id
 
 
 def sweep(connection: sa.Connection, now: Millis) -> int:
     """Delete streams that have ended by themselves and have no forks, and return how many; not all at once."""
-    ended = connection.scalars(
-        sa.select(stream_table.c.id)
+    ended = connection.execute(
+        sa.select(stream_table.c.id, stream_table.c.path)
         .where(stream_table.c.expires_at <= now, ~HAS_FORKS)
         .order_by(stream_table.c.id)
         .limit(SWEEP_ROWS)
         .with_for_update(skip_locked=True)
     ).all()
-    for stream_id in ended:
+    for stream_id, _ in ended:
         forks.delete(connection, stream_id)
+    subscriptions.forget_streams(connection, [path for _, path in ended])
     return len(ended)

@@ -1,24 +1,24 @@
 """What can be done to streams from outside: create, append, close, read, delete, by the Durable Streams protocol."""
 
-import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from functools import partial
 
-from penstock.actor import SYSTEM, Actor, IdentityId
-from penstock.db.database import Database, is_outage
+from penstock.actor import Actor, IdentityId
+from penstock.db.database import Database
 from penstock.kit.clock import Clock
-from penstock.kit.tasks import TaskOwner
 from penstock.streams import registry
 from penstock.streams.content import media_type, units_of
+from penstock.streams.expiry import FOR_EVER
 from penstock.streams.model import (
     Append,
     Appended,
+    AppendRefused,
     ContentTypeDiffers,
     Page,
     Position,
     StreamClosed,
+    StreamNotFound,
     StreamRequestInvalid,
 )
 from penstock.streams.requests import Posting, check_path
@@ -27,10 +27,8 @@ from penstock.streams.tail import topic_of
 from penstock.streams.wake import Wake
 from penstock.streams.writer import Writer
 
-logger = logging.getLogger(__name__)
-
-_SWEEP_SECONDS = 60.0
-"""How often streams that have ended are deleted; nobody sees them meanwhile."""
+_MOST_KNOWN = 4096
+"""Streams kept in mind."""
 
 
 class StreamService:
@@ -51,27 +49,8 @@ class StreamService:
         self._wake = wake
         self._clock = clock
         self._on_growth = on_growth
-        self._tasks = TaskOwner()
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """Delete streams that have ended by themselves for as long as this lasts."""
-        self._tasks.spawn(self._sweep_for_ever(), "stream-sweep")
-        try:
-            yield
-        finally:
-            await self._tasks.cancel_all()
-
-    async def _sweep_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
-            try:
-                while await self._database.write(SYSTEM, partial(registry.sweep, now=self._clock())):
-                    pass
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                logger.warning("The database does not take the sweep of streams just now; trying again later.")
+        self._known: dict[tuple[Actor, str], Stream] = {}
+        """Streams that were appended to of late, as they were then."""
 
     async def find(self, actor: Actor, path: str) -> Stream:
         """Return the actor's stream. Raises StreamNotFound and StreamGone."""
@@ -101,8 +80,25 @@ class StreamService:
 
         Raises StreamNotFound, StreamGone, StreamRequestInvalid and the refusals of the family AppendRefused.
         """
+        if known := self._known.get((actor, path)):
+            # Refused means that nothing was appended: it is judged again, by the stream as it is now.
+            with contextlib.suppress(StreamNotFound, AppendRefused, StreamRequestInvalid):
+                return await self._append_to(known, posting)
         stream = await self.find(actor, path)
         await self._renew(actor, stream)
+        self._remember(actor, stream)
+        return await self._append_to(stream, posting)
+
+    def _remember(self, actor: Actor, stream: Stream) -> None:
+        """Keep a stream in mind, so that the next append need not look for it: unless it may end by itself."""
+        self._known.pop((actor, stream.path), None)
+        if stream.closed or stream.lifetime != FOR_EVER:
+            return
+        if len(self._known) >= _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[actor, stream.path] = stream
+
+    async def _append_to(self, stream: Stream, posting: Posting) -> Appended:
         append = _append_to(stream, posting)
         try:
             appended = await self._writer.accept(append, urgent=True)

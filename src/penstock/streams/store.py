@@ -1,5 +1,6 @@
 """Every statement about streams. Functions of a connection: the caller owns the transaction."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from penstock.streams.model import (
     AppendRefused,
     Batch,
     Head,
+    OffsetGone,
     OffsetInvalid,
     Page,
     Position,
@@ -34,8 +36,10 @@ from penstock.streams.model import (
 JSON = "application/json"
 PAGE_ROWS = 512
 """Rows a page reads at most."""
-PAGE_BYTES = 256 * 1024
-"""A page ends behind the batch that reaches this size."""
+PAGE_BYTES = 128 * 1024
+"""A page ends behind the batch that reaches this size: as text events it may take seven times as much, all newlines."""
+_LOOK_BYTES = 1024 * 1024
+"""What a look behind many streams reads at most, and the batch that reaches it."""
 
 
 def create(connection: sa.Connection, path: str, owner: IdentityId, now: Millis, messages: Sequence[bytes] = ()) -> int:
@@ -46,12 +50,54 @@ def create(connection: sa.Connection, path: str, owner: IdentityId, now: Millis,
         .returning(stream_table.c.id)
     )
     stream_id = made.scalar_one()
+    data = b"".join(message + b"\n" for message in messages)
+    begin(connection, Append(stream_id=stream_id, units=len(messages), data=data), START)
+    return stream_id
+
+
+def _upsert_grown(insert: Callable[[sa.Table], postgresql.Insert | sqlite.Insert]) -> sa.Executable:
+    made = insert(stream_table)
+    return made.on_conflict_do_update(
+        index_elements=["path"], set_={"tail": stream_table.c.tail + made.excluded.tail}
+    ).returning(stream_table.c.id, stream_table.c.tail)
+
+
+_GROW = {"postgresql": _upsert_grown(postgresql.insert), "sqlite": _upsert_grown(sqlite.insert)}
+_TRIM_EVERY = 64
+"""Batches are let go so many units at a time: a look at each append would find nothing most times."""
+
+
+def grow(
+    connection: sa.Connection, path: str, owner: IdentityId, now: Millis, messages: Sequence[bytes], keep: int
+) -> int:
+    """Add messages to the open JSON stream at the path, which is made when absent, and return its id.
+
+    Of what it holds at least the newest `keep` messages stay. The stream is locked until the transaction ends.
+    """
+    head = {"path": path, "owner_id": owner, "content_type": JSON, "tail": len(messages), "created_at": now}
+    stream_id, tail = connection.execute(_GROW[connection.dialect.name], head).one()
+    position = Position(tail - len(messages))
     if messages:
-        data = b"".join(message + b"\n" for message in messages)
+        begin(connection, Append(stream_id=stream_id, data=b"\n".join(messages) + b"\n", units=len(messages)), position)
+    if tail > keep and tail // _TRIM_EVERY > position // _TRIM_EVERY:
+        outdated = sa.and_(stream_batch.c.stream_id == stream_id, stream_batch.c.position < tail - keep)
         connection.execute(
-            sa.insert(stream_batch).values(stream_id=stream_id, position=START, units=len(messages), data=data)
+            sa.delete(stream_batch).where(outdated, stream_batch.c.position + stream_batch.c.units <= tail - keep)
         )
     return stream_id
+
+
+def tail_of(connection: sa.Connection, actor: Actor, path: str) -> Position:
+    """Return where the actor's stream at the path ends: the start when there is none yet."""
+    tail = connection.scalar(
+        sa.select(stream_table.c.tail).where(stream_table.c.path == path, owned_by(actor, stream_table))
+    )
+    return Position(tail or START)
+
+
+def begin(connection: sa.Connection, append: Append, position: Position) -> None:
+    """Store what a stream that is being created holds from a position on."""
+    _insert_batches(connection, [(position, append)])
 
 
 def delete(connection: sa.Connection, paths: Iterable[str]) -> None:
@@ -81,7 +127,11 @@ def _upsert_producer(
     made = insert(producer_table)
     return made.on_conflict_do_update(
         index_elements=["stream_id", "producer_id"],
-        set_={"epoch": made.excluded.epoch, "sequence": made.excluded.sequence},
+        set_={
+            "epoch": made.excluded.epoch,
+            "sequence": made.excluded.sequence,
+            "memo": sa.func.coalesce(made.excluded.memo, producer_table.c.memo),
+        },
         where=producer_table.c.epoch < made.excluded.epoch if is_fence else None,
     )
 
@@ -100,7 +150,7 @@ def fence(connection: sa.Connection, stream_id: int, producer_id: str, epoch: in
     """Let the producer begin a new epoch: from now on appends of lower epochs are refused."""
     # Waits for an append that is under way: what is read behind the fence is all that lower epochs ever wrote.
     connection.execute(sa.select(stream_table.c.id).where(stream_table.c.id == stream_id).with_for_update())
-    begun = {"stream_id": stream_id, "producer_id": producer_id, "epoch": epoch, "sequence": -1}
+    begun = {"stream_id": stream_id, "producer_id": producer_id, "epoch": epoch, "sequence": -1, "memo": None}
     connection.execute(_FENCE[connection.dialect.name], begun)
 
 
@@ -177,15 +227,20 @@ def _lock_heads(connection: sa.Connection, appends: Sequence[Append]) -> tuple[_
         .with_for_update()
     )
     streams: _Streams = {stream_id: (Position(tail), bool(closed)) for stream_id, tail, closed in rows}
-    known = connection.execute(sa.select(producer_table).where(producer_table.c.stream_id.in_(ids)))
+    if all(append.producer is None for append in appends):
+        return streams, {}
+    made = producer_table.c
+    known = connection.execute(
+        sa.select(made.stream_id, made.producer_id, made.epoch, made.sequence).where(made.stream_id.in_(ids))
+    )
     return streams, {(stream_id, name): (epoch, sequence) for stream_id, name, epoch, sequence in known}
 
 
 def _insert_batches(connection: sa.Connection, accepted: Sequence[tuple[Position, Append]]) -> None:
     rows = [
-        {"stream_id": append.stream_id, "position": position, "units": append.units, "data": append.data}
+        {"stream_id": append.stream_id, "position": batch.position, "units": batch.units, "data": batch.data}
         for position, append in accepted
-        if append.units
+        for batch in append.batches(position)
     ]
     if rows:
         connection.execute(sa.insert(stream_batch), rows)
@@ -212,6 +267,7 @@ def _move_heads(connection: sa.Connection, accepted: Sequence[tuple[Position, Ap
             "producer_id": append.producer.id,
             "epoch": append.producer.epoch,
             "sequence": append.producer.sequence,
+            "memo": append.memo,
         }
         for _, append in accepted
         if append.producer
@@ -220,10 +276,17 @@ def _move_heads(connection: sa.Connection, accepted: Sequence[tuple[Position, Ap
         connection.execute(_MOVE_PRODUCER[connection.dialect.name], producers)
 
 
+def memo(connection: sa.Connection, stream_id: int, producer_id: str) -> str | None:
+    """Return the memo of the producer's last append that had one."""
+    made = producer_table.c
+    return connection.scalar(sa.select(made.memo).where(made.stream_id == stream_id, made.producer_id == producer_id))
+
+
 def read(connection: sa.Connection, stream_id: int, start: Position | None) -> Page:
     """Read a page from a position on; None stands for the tail.
 
-    Raises StreamNotFound, and OffsetInvalid for a position behind the tail.
+    Raises StreamNotFound, OffsetInvalid for a position behind the tail, and OffsetGone for one from which on not
+    everything is kept.
     """
     columns = stream_table.c
     head = connection.execute(
@@ -240,6 +303,8 @@ def read(connection: sa.Connection, stream_id: int, start: Position | None) -> P
         batches = _read_across_forks(connection, stream_id, start)
     else:
         batches = _read_batches(connection, stream_id, start) if start < tail else []
+    if start < tail and not (batches and batches[0].position <= start):
+        raise OffsetGone
     return Page(start=start, batches=batches, tail=tail, closed=closed)
 
 
@@ -260,7 +325,7 @@ def _read_across_forks(connection: sa.Connection, stream_id: int, start: Positio
 
 
 _CONTAINING = stream_batch.alias("containing")
-_READ_BATCHES = (
+_BATCHES = (
     sa.select(stream_batch.c.position, stream_batch.c.units, stream_batch.c.data, stream_batch.c.marks)
     .where(
         stream_batch.c.stream_id == sa.bindparam("stream_id"),
@@ -275,8 +340,24 @@ _READ_BATCHES = (
 )
 
 
+def _within_page() -> sa.Executable:
+    """Return the query for a page whose bytes the database counts: the driver takes all rows of an answer at once."""
+    rows = _BATCHES.subquery()
+    size = sa.func.octet_length(rows.c.data)
+    counted = sa.select(rows, (sa.func.sum(size).over(order_by=rows.c.position) - size).label("before")).subquery()
+    columns = counted.c
+    return (
+        sa.select(columns.position, columns.units, columns.data, columns.marks)
+        .where(columns.before < PAGE_BYTES)
+        .order_by(columns.position)
+    )
+
+
+_READ_BATCHES = {"postgresql": _within_page(), "sqlite": _BATCHES}
+
+
 def _read_batches(connection: sa.Connection, stream_id: int, start: Position) -> list[Batch]:
-    rows = connection.execute(_READ_BATCHES, {"stream_id": stream_id, "start": start})
+    rows = connection.execute(_READ_BATCHES[connection.dialect.name], {"stream_id": stream_id, "start": start})
     batches: list[Batch] = []
     size = 0
     for position, units, data, marks in rows:
@@ -303,7 +384,7 @@ def read_behind(connection: sa.Connection, ends: Mapping[int, Position]) -> dict
     grown = {stream_id: ends[stream_id] for stream_id, tail, _ in rows if tail > ends[stream_id]}
     if connection.dialect.name == "postgresql" and grown:
         for stream_id, position, units, data, marks in connection.execute(
-            _READ_BEHIND, {"ids": list(grown), "ends": list(grown.values()), "most": PAGE_ROWS}
+            _READ_BEHIND, {"ids": list(grown), "ends": list(grown.values()), "rows": PAGE_ROWS, "bytes": _LOOK_BYTES}
         ):
             batch = Batch(position=Position(position), units=units, data=data, marks=marks)
             if batch.end > grown[stream_id]:
@@ -318,12 +399,14 @@ def read_behind(connection: sa.Connection, ends: Mapping[int, Position]) -> dict
 
 
 _READ_BEHIND = sa.text(
-    "SELECT batch.stream_id, batch.position, batch.units, batch.data, batch.marks"
-    " FROM unnest(CAST(:ids AS bigint[]), CAST(:ends AS bigint[])) AS wanted(id, position)"
-    " JOIN stream_batch batch ON batch.stream_id = wanted.id AND batch.position >= coalesce("
-    # The end may lie inside a batch, as in _READ_BATCHES.
-    "  (SELECT max(position) FROM stream_batch WHERE stream_id = wanted.id AND position <= wanted.position), 0)"
-    " ORDER BY batch.stream_id, batch.position LIMIT :most"
+    "SELECT stream_id, position, units, data, marks FROM ("
+    " SELECT *, sum(octet_length(data)) OVER (ORDER BY stream_id, position) - octet_length(data) AS before FROM ("
+    "  SELECT batch.* FROM unnest(CAST(:ids AS bigint[]), CAST(:ends AS bigint[])) AS wanted(id, position)"
+    "  JOIN stream_batch batch ON batch.stream_id = wanted.id AND batch.position >= coalesce("
+    # The end may lie inside a batch, as in _BATCHES.
+    "   (SELECT max(position) FROM stream_batch WHERE stream_id = wanted.id AND position <= wanted.position), 0)"
+    "  ORDER BY batch.stream_id, batch.position LIMIT :rows"
+    " ) AS behind) AS counted WHERE before < :bytes ORDER BY stream_id, position"
 )
 
 
@@ -339,15 +422,14 @@ def compact(connection: sa.Connection, stream_id: int, start: Position, seam: Se
     has_forks = connection.scalar(sa.select(sa.exists().where(columns.forked_from == stream_id)))
     if not is_due or has_forks:
         return None
-    batches = _read_batches(connection, stream_id, start)
+    page = _read_batches(connection, stream_id, start)
+    # Whoever began may have died: what is merged already is passed over, and what is not is merged.
+    batches = list(itertools.takewhile(lambda batch: batch.marks is None, page)) or page[:1]
     end = batches[-1].end
-    rows = sa.and_(stream_batch.c.stream_id == stream_id, stream_batch.c.position >= start)
-    if len(batches) > 1 and batches[0].position == start and all(batch.marks is None for batch in batches):
+    if len(batches) > 1:
         data, marks = pack(merge([message for batch in batches for message in batch.messages()], seam))
-        connection.execute(sa.delete(stream_batch).where(rows, stream_batch.c.position < end))
-        connection.execute(
-            sa.insert(stream_batch).values(
-                stream_id=stream_id, position=start, units=end - start, data=data, marks=marks
-            )
-        )
+        merged = sa.and_(stream_batch.c.position >= start, stream_batch.c.position < end)
+        connection.execute(sa.delete(stream_batch).where(stream_batch.c.stream_id == stream_id, merged))
+        row = {"stream_id": stream_id, "position": start, "units": end - start, "data": data, "marks": marks}
+        connection.execute(sa.insert(stream_batch).values(row))
     return end

@@ -7,6 +7,7 @@ Wake            waiters of this process
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +17,10 @@ from penstock.kit.ids import new_id
 from penstock.kit.tasks import TaskOwner
 
 logger = logging.getLogger(__name__)
+
+
+GROWTH_TOPIC = "grown"
+"""Published when some stream has grown: for who cannot know yet which."""
 
 
 class Waiter(Protocol):
@@ -94,7 +99,7 @@ class Line(Protocol):
         ...
 
 
-class SharedWake(Wake):
+class SharedWake(Wake, ABC):
     """Wakes the waiters of all processes: over one line, what there is to tell at a time together."""
 
     losses: tuple[type[Exception], ...] = (OSError,)
@@ -108,9 +113,9 @@ class SharedWake(Wake):
         self._outgoing: set[str] = set()
         self._has_outgoing = asyncio.Event()
 
+    @abstractmethod
     def line(self) -> AbstractAsyncContextManager[Line]:
         """Connect, and give every payload that arrives to `hear`. Raises one of `losses`."""
-        raise NotImplementedError
 
     def publish(self, topics: Iterable[str]) -> None:
         """Wake our own waiters at once and tell the other processes."""

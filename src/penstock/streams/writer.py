@@ -3,16 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from functools import partial
+
+import sqlalchemy as sa
 
 from penstock.actor import SYSTEM
 from penstock.db.database import Database, is_outage
 from penstock.kit.tasks import TaskOwner
 from penstock.metrics import Metrics
 from penstock.streams import store
-from penstock.streams.model import Append, Appended, Batch, Position
+from penstock.streams.model import Append, Appended, AppendRefused, AppendUnheard, Position, StreamNotFound
 from penstock.streams.tail import Tails, topic_of
-from penstock.streams.wake import Wake
+from penstock.streams.wake import GROWTH_TOPIC, Wake
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,24 @@ LINGER_SECONDS = 0.015
 FLUSH_BYTES = 4096
 """An append of this size does not wait for company."""
 _RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)
+
+
+_Waiting = tuple[Append, "asyncio.Future[Appended]"]
+"""An append and who waits for it."""
+
+
+class _Transaction:
+    """Appends as one transaction that knows how far it came."""
+
+    def __init__(self, appends: Sequence[Append]) -> None:
+        self.appends = appends
+        self.may_be_committed = False
+
+    def __call__(self, connection: sa.Connection) -> list[Appended | AppendRefused | StreamNotFound]:
+        self.may_be_committed = False
+        outcomes = store.append_all(connection, self.appends)
+        self.may_be_committed = True
+        return outcomes
 
 
 class Writer:
@@ -49,7 +68,8 @@ class Writer:
     async def append(self, append: Append, *, urgent: bool = False) -> Position:
         """Append and return the stream's new tail, once it is committed. What is urgent does not wait for company.
 
-        Raises StreamNotFound or an AppendRefused. While the database is away this waits: the append is tried again.
+        Raises StreamNotFound or an AppendRefused. While the database is away this waits: the append is tried again. One
+        that could then stand there twice is not, once its commit was under way: that raises AppendUnheard.
         """
         return (await self.accept(append, urgent=urgent)).tail
 
@@ -86,23 +106,28 @@ class Writer:
             except TimeoutError:
                 pass
 
-    async def _commit(self, group: Sequence[tuple[Append, "asyncio.Future[Appended]"]]) -> None:
-        appends = [append for append, _ in group]
-        self._metrics.commit_appends.observe(len(appends))
+    async def _commit(self, group: Sequence[_Waiting]) -> None:
+        self._metrics.commit_appends.observe(len(group))
         attempt = 0
-        while True:
+        while group:
+            transaction = _Transaction([append for append, _ in group])
             try:
                 with self._metrics.commit_seconds.time():
-                    outcomes = await self._database.write(SYSTEM, partial(store.append_all, appends=appends))
+                    outcomes = await self._database.write(SYSTEM, transaction)
                 break
             except Exception as error:  # noqa: BLE001  # handed to whoever appended, or tried again
                 if not is_outage(error):
                     _fail(group, error)
                     return
-                # Tried again with the same producer sequences: what was committed unheard is found and not repeated.
                 logger.warning("The database does not take appends just now; trying again.")
+                if transaction.may_be_committed:
+                    group = self._give_up_unrepeatable(group)
+                # Tried again with the same producer sequences: what was committed unheard is found and not repeated.
                 await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
                 attempt += 1
+        else:
+            return
+        appends = transaction.appends
         topics = {topic_of(append.stream_id) for append in appends}
         if attempt == 0:
             self._show(appends, outcomes)
@@ -110,6 +135,7 @@ class Writer:
         else:
             # What an attempt has committed unheard is not known here: let the readers look.
             self._wake.publish(topics)
+        self._wake.publish([GROWTH_TOPIC])
         for (_, acknowledged), outcome in zip(group, outcomes, strict=True):
             if acknowledged.done():
                 continue
@@ -118,22 +144,29 @@ class Writer:
             else:
                 acknowledged.set_result(outcome)
 
+    def _give_up_unrepeatable(self, group: Sequence[_Waiting]) -> Sequence[_Waiting]:
+        """Fail the appends that could be stored twice, and return the others."""
+        unheard = [waiting for waiting in group if not waiting[0].is_repeatable]
+        _fail(unheard, AppendUnheard())
+        # They may stand there: let the readers look.
+        self._wake.publish({topic_of(append.stream_id) for append, _ in unheard})
+        return [waiting for waiting in group if waiting[0].is_repeatable]
+
     def _show(self, appends: Sequence[Append], outcomes: Sequence[Appended | Exception]) -> None:
         """Give the readers of this process what has just been committed, so that they need not read it."""
         for append, outcome in zip(appends, outcomes, strict=True):
             if isinstance(outcome, Appended) and not outcome.is_repeat:
-                position = Position(outcome.tail - append.units)
-                batch = Batch(position=position, units=append.units, data=append.data)
-                self._tails.add(append.stream_id, [batch] if append.units else [], closed=append.close)
+                batches = append.batches(Position(outcome.tail - append.units))
+                self._tails.add(append.stream_id, batches, closed=append.close)
 
 
-def _give_up(group: Sequence[tuple[Append, "asyncio.Future[Appended]"]]) -> None:
+def _give_up(group: Sequence[_Waiting]) -> None:
     """Cancel whoever still waits: their appends were never acknowledged."""
     for _, acknowledged in group:
         acknowledged.cancel()
 
 
-def _fail(group: Sequence[tuple[Append, "asyncio.Future[Appended]"]], error: Exception) -> None:
+def _fail(group: Sequence[_Waiting], error: Exception) -> None:
     for _, acknowledged in group:
         if not acknowledged.done():
             acknowledged.set_exception(error)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.streams.content import Kind, body_of, is_media_type, kind_of, media_type, units_of
-from penstock.streams.model import START, Batch, Page, Position, StreamRequestInvalid
+from penstock.streams.model import MESSAGE_BYTES, START, Batch, MessageTooLarge, Page, Position, StreamRequestInvalid
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -100,3 +100,11 @@ def test_a_batch_of_messages_is_cut_at_any_position(messages: list[object], cut:
     data = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
     batch = Batch(position=START, units=len(messages), data=data)
     assert [json.loads(each) for each in batch.before(Position(cut)).messages()] == messages[:cut]
+
+
+def test_a_message_is_no_larger_than_a_reader_can_be_given() -> None:
+    """A14."""
+    largest = b'"' + b"x" * (MESSAGE_BYTES - 2) + b'"'
+    assert units_of(Kind.JSON, b"[%b,%b]" % (largest, largest))[0] == 2
+    with pytest.raises(MessageTooLarge):
+        units_of(Kind.JSON, b'[1,%bx"]' % largest[:-1])

@@ -30,16 +30,20 @@ from penstock.streams.subscriptions.model import (
 from penstock.streams.subscriptions.requests import is_done
 from penstock.streams.subscriptions.webhook import Webhooks
 from penstock.streams.tail import topic_of
+from penstock.streams.wake import GROWTH_TOPIC
 from penstock.streams.wake import Wake as Wakes
 
 logger = logging.getLogger(__name__)
 
+_GATHER_SECONDS: Final = 0.02
 _LOOK_SECONDS: Final = 0.5
 """How often it is looked for leases that have run out and webhooks to call again."""
+_COMMITTED_AFTER: Final = 60_000
+"""Milliseconds after which a transaction that makes a stream is over: ids are not committed in their order."""
 
 
 class SubscriptionService:
-    """Subscriptions by their names. All of a process's changes of streams are heard, those of runs excepted."""
+    """Subscriptions by their names. Appends are heard at once, and looked for in any case."""
 
     def __init__(self, database: Database, wakes: Wakes, keys: Keys, clock: Clock) -> None:
         """Take where subscriptions are kept, how followers of wake streams are told, and what signs."""
@@ -51,6 +55,9 @@ class SubscriptionService:
         self._tasks = TaskOwner()
         self._heard: set[str] = set()
         self._has_heard = asyncio.Event()
+        self._known = (0, 0)
+        """Ids of streams: up to the first all have been seen; the second was the newest when that was noted."""
+        self._since = clock()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -167,13 +174,36 @@ class SubscriptionService:
                 if await self._database.read(SYSTEM, store.has_any):
                     hear = partial(store.hear, paths=sorted(paths), now=self._clock())
                     self._carry_out(await self._database.write(SYSTEM, hear))
+            # A lone append is heard of at once; many are heard of together.
+            await asyncio.sleep(_GATHER_SECONDS)
 
     async def _settle_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            with _later():
-                if await self._database.read(SYSTEM, partial(store.due, now=self._clock())):
-                    self._carry_out(await self._database.write(SYSTEM, partial(store.settle, now=self._clock())))
+        with self._wakes.waiting(GROWTH_TOPIC) as hint:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await hint.wait()
+                hint.clear()
+                with _later():
+                    await self._look()
+
+    async def _look(self) -> None:
+        """Find by the database what nobody here has heard of: appends of runs, of other processes, of dead ones."""
+        if await self._database.read(SYSTEM, store.has_any):
+            find = partial(store.newcomers, after=self._known[0])
+            paths, newest = await self._database.read(SYSTEM, find)
+            self._note(newest)
+            if paths:
+                hear = partial(store.hear, paths=paths, now=self._clock())
+                self._carry_out(await self._database.write(SYSTEM, hear))
+            if await self._database.read(SYSTEM, partial(store.due, now=self._clock())):
+                self._carry_out(await self._database.write(SYSTEM, partial(store.settle, now=self._clock())))
+
+    def _note(self, newest: int) -> None:
+        """Pass streams over in later looks, once those that were being made beside them can be seen as well."""
+        now = self._clock()
+        if now - self._since >= _COMMITTED_AFTER:
+            self._known, self._since = (self._known[1], newest), now
 
     async def _deliver(self, subscription: Subscription) -> None:
         """Call the webhook of a wake, and note what came of it unless a later wake has begun."""

@@ -123,9 +123,9 @@ def unlink(connection: sa.Connection, subscription: Subscription, path: str) -> 
         connection.execute(sa.delete(link_table).where(here))
 
 
-def forget_stream(connection: sa.Connection, path: str) -> None:
-    """Forget a stream that is being deleted: what was acknowledged of it says nothing of the next one."""
-    connection.execute(sa.delete(link_table).where(link_table.c.path == path))
+def forget_streams(connection: sa.Connection, paths: Iterable[str]) -> None:
+    """Forget streams that are being deleted: what was acknowledged of them says nothing of the next ones there."""
+    connection.execute(sa.delete(link_table).where(link_table.c.path.in_(list(paths))))
 
 
 def delete(connection: sa.Connection, name: str) -> None:
@@ -258,6 +258,35 @@ def hear(connection: sa.Connection, paths: Iterable[str], now: Millis) -> Effect
     for name in sorted(names):
         wake_if_pending(connection, load(connection, name, lock=True), now, effects)
     return effects
+
+
+def newcomers(connection: sa.Connection, after: int) -> tuple[list[str], int]:
+    """Return the paths of streams that a pattern stands for and no subscription knows yet, and the newest stream's id.
+
+    Looks at streams made after the one with the given id. Whoever made one may have died before anybody heard of it.
+    """
+    paths: set[str] = set()
+    patterns = connection.execute(
+        sa.select(subscription_table.c.id, subscription_table.c.pattern).where(
+            subscription_table.c.pattern.is_not(None)
+        )
+    )
+    for subscription_id, pattern in patterns.all():
+        is_linked = sa.exists(
+            sa.select(1).where(
+                link_table.c.subscription_id == subscription_id, link_table.c.path == stream_table.c.path
+            )
+        ).correlate(stream_table)
+        unlinked = connection.scalars(
+            sa.select(stream_table.c.path).where(
+                stream_table.c.id > after,
+                stream_table.c.path.startswith(prefix_of(pattern), autoescape=True),
+                stream_table.c.deleted.is_(False),
+                ~is_linked,
+            )
+        )
+        paths.update(path for path in unlinked if is_match(pattern, path))
+    return sorted(paths), connection.scalar(sa.select(sa.func.max(stream_table.c.id))) or 0
 
 
 def has_any(connection: sa.Connection) -> bool:
