@@ -1,1 +1,1 @@
-"""A real server of the OpenAI wire format, in its own process, whose behaviour is chosen by the model's name."""
+"""A real server of the wire formats, in its own process, whose behaviour is chosen by the model's name."""

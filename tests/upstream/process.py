@@ -39,6 +39,9 @@ class Seen:
     closed_early: bool
     """The client went before the answer's end."""
     closed_at: float | None
+    attached: int
+    """How often the answer was taken up in the background."""
+    cancelled_at: float | None
 
     @property
     def question(self) -> str:
@@ -148,4 +151,6 @@ def _seen(record: dict[str, Any]) -> Seen:
         ended_at=record["endedAt"],
         closed_early=record["closedEarly"],
         closed_at=record["closedAt"],
+        attached=record["attached"],
+        cancelled_at=record["cancelledAt"],
     )

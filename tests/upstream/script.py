@@ -5,10 +5,13 @@
     echo fast               a plain answer
     length                  ends with finish_reason "length"
     linger                  the end of the body comes 30 ms after [DONE]
+    say                     repeats the question, in pieces of as many characters as the first number says
+    prose code list table   Markdown of that kind, in tokens of four characters
     segment                 the whole reply in one write
     crlf comments utf       CRLF lines; comments between events; multi-byte characters, each cut over two segments
     reasoning reasoning-new reasoning (`reasoning_content`, `reasoning`) of as many tokens, then the text
     usage-every usage-none  usage in every chunk; never
+    tool                    after the text it calls its first tool, unless it was given a result (chat completions)
     nodone nofinish         finish_reason without [DONE]; [DONE] without finish_reason
     eof drop reset          after the tokens: a proper end without a finish; the socket closed; the socket reset
     reset-finish            the socket reset after the finish_reason
@@ -16,6 +19,9 @@
     stall stall-pings stall-finish            silence, comments only, silence after the finish_reason: after the tokens
     error error-limit error-finish malformed  after the tokens: an error object; one with code 429; finish_reason
                             "error"; half a JSON document
+    break gone              in the background: the first connection is reset in the middle; nobody can attach
+    build-…                 files, in the format that it was told: see builds.py; the first number is characters a token
+    unverified              refuses summaries of reasoning and the background
     status-<code>           that status with an error object that quotes the key and the prompt
     limit-<seconds> limit-date limit-absurd   429 with Retry-After: seconds, a date 20 s ahead, the year 9999
     html-<code> json-error redirect           an HTML page; 200 with a JSON error; 302 to another path
@@ -23,6 +29,8 @@
 
 import re
 from dataclasses import dataclass
+
+from upstream.documents import DOCUMENTS
 
 _NAME = re.compile(r"(?P<kind>[a-z]+(?:-[a-z]+)*)(?:-(?P<first>\d+))?(?:-(?P<second>\d+))?")
 _WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")
@@ -65,6 +73,20 @@ def token(kind: str, index: int) -> str:
     if kind == "utf":
         return f"né{index}→漢🙂 "
     return f"{_WORDS[index % len(_WORDS)]}{index} "
+
+
+def tokens(script: Script, question: str) -> list[str]:
+    """Return all tokens of the answer to a question."""
+    if script.kind == "say":
+        return pieces(question, script.number)
+    if document := DOCUMENTS.get(script.kind):
+        return pieces(document(4 * script.tokens), 4)
+    return [token(script.kind, index) for index in range(script.tokens)]
+
+
+def pieces(text: str, size: int) -> list[str]:
+    """Return the text in pieces of so many characters."""
+    return [text[at : at + size] for at in range(0, len(text), size)]
 
 
 def thought(index: int) -> str:

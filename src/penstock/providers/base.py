@@ -1,17 +1,18 @@
 """The interface of every provider: what is asked, what streams back, and how it can fail.
 
     ChatRequest ──► Provider.stream ──► batches of Delta
-                                        Text | Reasoning | Usage | Finish
+                                        Text | Reasoning | ToolStart | ToolArgs | State | Usage | Handle | Finish
                                     └─► ProviderError (kind, retryable, sentence)
+    Handle ───────► Attachable.attach ─► the deltas that come after it
 
 A provider knows one wire format. It does not retry, route, store or count.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -30,11 +31,53 @@ class Reasoning(msgspec.Struct, frozen=True):
     text: str
 
 
+class ToolStart(msgspec.Struct, frozen=True, kw_only=True):
+    """The model begins to call a tool."""
+
+    slot: int
+    """Tells the calls of one answer apart."""
+    id: str
+    """Names the call when its result is given back; made here where the provider has none."""
+    name: str
+    state: str = ""
+    """What has to go back with this call, as it is."""
+
+
+class ToolArgs(msgspec.Struct, frozen=True):
+    """A piece of the JSON text of a call's arguments. What the pieces make may be invalid: models err."""
+
+    slot: int
+    text: str
+
+
+class State(msgspec.Struct, frozen=True):
+    """What the provider wants back, as it is, with this turn of the conversation: signed or encrypted reasoning."""
+
+    data: str
+    """JSON, of a form that only its wire module knows."""
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens counted by the provider for this request, so far. A later one replaces an earlier one."""
 
     input_tokens: int
+    """All that was sent, what came out of a cache too."""
     output_tokens: int
+    """All that was made, reasoning too."""
+    cached_tokens: int = 0
+    """Of the input: read from the provider's cache."""
+    reasoning_tokens: int = 0
+    """Of the output: reasoning."""
+
+
+class Handle(msgspec.Struct, frozen=True):
+    """Where to take up an answer that the provider goes on making without us: behind all deltas before this one.
+
+    Neither text nor reasoning follows it in its batch.
+    """
+
+    id: str
+    sequence: int
 
 
 FinishReason = Literal["stop", "length", "content-filter", "tool-calls", "error", "other"]
@@ -47,15 +90,57 @@ class Finish(msgspec.Struct, frozen=True):
     reason: FinishReason
 
 
-Delta = Text | Reasoning | Usage | Finish
+Delta = Text | Reasoning | ToolStart | ToolArgs | State | Usage | Handle | Finish
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """A picture that a model is shown."""
+
+    media_type: str
+    """`image/png` and the like."""
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCall:
+    """A call that the model made in an earlier turn."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text of an object."""
+    state: str = ""
+    """As its ToolStart had it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChatTurn:
     """One message of the history that a model is shown."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     text: str
+    images: Sequence[Image] = ()
+    """Of the user."""
+    calls: Sequence[ToolCall] = ()
+    """Of the assistant."""
+    call: ToolCall | None = None
+    """Of a tool: the call of which the text is the result."""
+    state: Sequence[str] = ()
+    """Of the assistant: the data of its State deltas, in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """Something that the model may call."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    """JSON Schema of its arguments: an object."""
+
+
+ANY_TOOL = "*"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +152,11 @@ class ChatRequest:
     turns: Sequence[ChatTurn]
     temperature: float | None = None
     max_tokens: int | None = None
+    reasoning_effort: str | None = None
+    """`none`, `low`, `medium`, `high`, or another word that the model takes."""
+    tools: Sequence[Tool] = ()
+    must_call: str | None = None
+    """The name of the tool that the model has to call, or ANY_TOOL. None: as it likes."""
     prefix: str = ""
     """Text of the answer that is already there: the model goes on after it. Only for models that can."""
 
@@ -86,9 +176,25 @@ class Capabilities:
 
     context_window: int = 8192
     """Tokens that request and answer may have together."""
+    max_output: int | None = None
+    """Tokens that an answer may have. None: not known."""
     reasoning: bool = False
+    images: bool = False
+    """It can be shown images."""
+    tools: bool = False
+    """It can call tools."""
+    sampling: bool = True
+    """It takes a temperature."""
     continues_prefix: bool = False
     """Given the beginning of its answer, the model goes on exactly after it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """US dollars for a million tokens, at the vendor's list price for short requests."""
+
+    input: float
+    output: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +208,17 @@ class Model:
     provider: str
     """The id of its provider."""
     capabilities: Capabilities = field(default_factory=Capabilities)
+    price: Price | None = None
+    """None: not known, or nothing."""
     available: bool = True
     """Whether it can be asked now: a key is there where one is needed."""
     is_demo: bool = False
+    is_known: bool = True
+    """Somebody has described it or its like: what it cannot do is known, and not merely unheard of."""
+
+
+KeySource = Literal["own", "house", "none"]
+"""Whose key a model is asked with: the person's, the server's, or nobody's, where none is needed."""
 
 
 class Provider(Protocol):
@@ -126,6 +240,22 @@ class Provider(Protocol):
 
     async def models(self) -> Sequence[Model]:
         """Return the models that can be asked. Raises ProviderError when the provider cannot be reached."""
+        ...
+
+
+@runtime_checkable
+class Attachable(Protocol):
+    """A provider whose answers go on without us: those for which it gives a Handle."""
+
+    def attach(self, handle: Handle) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]:
+        """Give the deltas behind the handle, those that were made meanwhile first. See `Provider.stream`.
+
+        Raises a ProviderError with a status of 400 or 404 when the provider does not have the answer any more.
+        """
+        ...
+
+    async def cancel(self, handle: Handle) -> None:
+        """Let the provider make no more of the answer. Raises ProviderError."""
         ...
 
 
@@ -164,21 +294,45 @@ RETRYABLE: frozenset[ErrorKind] = frozenset(ErrorKind) - {ErrorKind.AUTH, ErrorK
 """Kinds after which the same request may well succeed."""
 
 
+_CONNECTION = frozenset({ErrorKind.CONNECT, ErrorKind.TIMEOUT_FIRST, ErrorKind.TIMEOUT_IDLE, ErrorKind.TRUNCATED})
+
+
 class ProviderError(PenstockError):
     """The model's provider could not answer."""
 
     code: ClassVar[str] = "provider_failed"
 
     def __init__(
-        self, kind: ErrorKind, message: str, /, *, status: int | None = None, retry_after: float | None = None
+        self,
+        kind: ErrorKind,
+        message: str,
+        /,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        parameter: str | None = None,
     ) -> None:
-        """Take the kind, a sentence for a person (never the provider's own), HTTP status and seconds to wait."""
+        """Take the kind, a sentence for a person (never the provider's own), HTTP status and seconds to wait.
+
+        `parameter` is what the provider does not take of that which we have sent.
+        """
         super().__init__(message)
         self.kind = kind
         self.status = status
         self.retry_after = retry_after
+        self.parameter = parameter
 
     @property
     def retryable(self) -> bool:
         """Whether asking again makes sense."""
         return self.kind in RETRYABLE
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether only the way to the answer was lost: nothing was said about the answer itself."""
+        return self.kind in _CONNECTION or (self.status is not None and self.retryable)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the provider does not have what was named."""
+        return self.status in {400, 404}

@@ -1,7 +1,7 @@
 """The demo provider: scripted answers, the same for the same request, without a key or a network.
 
 It shows what a real model would look like here, and is what one tries Penstock with before connecting one. It never
-pretends: its models are marked as demo and say so in their answers.
+pretends: its models are marked as demo and say so in their answers. Asked to build, either builds a small API.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from penstock.providers.base import (
     Text,
     Usage,
 )
+from penstock.providers.demo_apps import building
 from penstock.providers.failures import failure
 
 _CAPABILITIES = Capabilities(context_window=32_768, continues_prefix=True)
@@ -31,6 +32,8 @@ MODELS = tuple(
 )
 """A short Markdown tour, and an answer long enough to watch it survive a reload."""
 
+_BUILDING_PACE = 10
+"""How much faster code comes: there are a thousand words of it."""
 _PARAGRAPHS = 45
 _QUOTE_LENGTH = 300
 _WORD = re.compile(r"\S+\s*|\s+")
@@ -61,8 +64,9 @@ class DemoProvider:
     async def _deltas(self, words: list[str], request: ChatRequest) -> AsyncGenerator[Sequence[Delta]]:
         allowed = len(words) if request.max_tokens is None else request.max_tokens
         begun = asyncio.get_running_loop().time()
+        pace = 1 if building.reply(request.turns) is None else _BUILDING_PACE
         for count, word in enumerate(words[:allowed]):
-            await self._until(begun, count)
+            await self._until(begun, count / pace)
             yield (Text(word),)
         counted = sum(len(turn.text.split()) for turn in request.turns)
         yield (
@@ -70,7 +74,7 @@ class DemoProvider:
             Finish("length" if allowed < len(words) else "stop"),
         )
 
-    async def _until(self, begun: float, count: int) -> None:
+    async def _until(self, begun: float, count: float) -> None:
         """Wait until the word of this number is due. The times are absolute, so that delays do not add up."""
         due = begun + count / self._rate if self._rate > 0 else 0.0
         await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
@@ -79,7 +83,10 @@ class DemoProvider:
 def answer(request: ChatRequest) -> str:
     """Return the whole answer to this request, whatever its prefix. Raises ProviderError (NOT_FOUND)."""
     question = _question(request.turns)
+    built = building.reply(request.turns)
     match request.model:
+        case "tour" | "long" if built is not None:
+            return built
         case "tour":
             return _TOUR.replace("{question}", question)
         case "long":

@@ -45,18 +45,42 @@ _STATUSES: Mapping[int, ErrorKind] = {
 }
 
 _REASONS: Mapping[str, ErrorKind] = {
-    "authentication_error": ErrorKind.AUTH,
+    # OpenAI: docs/guides/error-codes, and `ResponseError.code` of the API reference.
     "context_length_exceeded": ErrorKind.BAD_REQUEST,
     "insufficient_quota": ErrorKind.RATE_LIMIT,
     "invalid_api_key": ErrorKind.AUTH,
-    "invalid_request_error": ErrorKind.BAD_REQUEST,
+    "invalid_prompt": ErrorKind.BAD_REQUEST,
     "model_not_found": ErrorKind.NOT_FOUND,
-    "overloaded_error": ErrorKind.OVERLOADED,
     "rate_limit_exceeded": ErrorKind.RATE_LIMIT,
+    # Anthropic: docs/en/api/errors. Some are OpenAI's too.
+    "api_error": ErrorKind.SERVER,
+    "authentication_error": ErrorKind.AUTH,
+    "billing_error": ErrorKind.RATE_LIMIT,
+    "invalid_request_error": ErrorKind.BAD_REQUEST,
+    "not_found_error": ErrorKind.NOT_FOUND,
+    "overloaded_error": ErrorKind.OVERLOADED,
+    "permission_error": ErrorKind.AUTH,
+    "rate_limit_error": ErrorKind.RATE_LIMIT,
+    "request_too_large": ErrorKind.BAD_REQUEST,
+    "timeout_error": ErrorKind.SERVER,
 }
 
 _TOO_LONG = "{name} cannot take a conversation of this length with this model."
-_PARAMETERS = frozenset({"temperature", "max_tokens", "max_completion_tokens", "stream_options", "messages"})
+_PARAMETERS = frozenset(
+    {
+        "background",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "max_tokens",
+        "messages",
+        "reasoning.effort",
+        "reasoning.summary",
+        "reasoning_effort",
+        "stream_options",
+        "temperature",
+        "tools",
+    }
+)
 """What we send and a model may refuse; other names are the provider's own words."""
 
 
@@ -159,11 +183,12 @@ def _kind_of_report(report: Report) -> ErrorKind:
 
 def _explained(kind: ErrorKind, name: str, report: Report, status: int | None, wait: float | None) -> ProviderError:
     sentence = SENTENCES[kind]
+    parameter = report.param if kind is ErrorKind.BAD_REQUEST and report.param in _PARAMETERS else None
     if kind is ErrorKind.BAD_REQUEST and report.code == "context_length_exceeded":
         sentence = _TOO_LONG
-    elif kind is ErrorKind.BAD_REQUEST and report.param in _PARAMETERS:
-        sentence = f"{sentence} It objects to `{report.param}`."
-    return ProviderError(kind, sentence.format(name=name), status=status, retry_after=wait)
+    elif parameter is not None:
+        sentence = f"{sentence} It objects to `{parameter}`."
+    return ProviderError(kind, sentence.format(name=name), status=status, retry_after=wait, parameter=parameter)
 
 
 def _number(value: str | None) -> float | None:

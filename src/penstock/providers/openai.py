@@ -1,52 +1,43 @@
 """The OpenAI chat completions wire format, which most servers of language models speak.
 
-Source: the OpenAI API reference, "Chat", "The chat completion chunk object", and what OpenAI, Ollama, vLLM, LM Studio
-and OpenRouter really send. Two parts: `Decoder` turns bytes into deltas and does no IO; `OpenAIProvider` moves bytes.
+Sources: the OpenAI API reference, "Chat", "The chat completion chunk object"; docs.mistral.ai, "Reasoning" (content as
+a list of chunks); openrouter.ai/docs, "Reasoning tokens", "Errors" and `GET /models`; docs.vllm.ai, "Reasoning
+outputs"; and what OpenAI, Ollama, vLLM, LM Studio and OpenRouter really send. Two parts: `ChatDecoder` turns bytes into
+deltas and does no IO; `OpenAIProvider` moves bytes.
 """
 
-import logging
+import base64
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Unpack
 
 import msgspec
 
-from penstock.errors import InvalidInput
-from penstock.kit.clock import Clock, wall_clock
 from penstock.providers.base import (
-    Capabilities,
+    ANY_TOOL,
     ChatRequest,
+    ChatTurn,
     Delta,
     ErrorKind,
-    Finish,
     FinishReason,
+    Image,
     Model,
+    Price,
     ProviderError,
     Reasoning,
     Text,
     Timeouts,
+    ToolArgs,
+    ToolStart,
     Usage,
 )
-from penstock.providers.failures import (
-    Report,
-    decode_body,
-    decode_report,
-    failure,
-    refusal,
-    reported,
-    retry_after,
-)
-from penstock.providers.sse import Splitter
-from penstock.providers.transport import Call, Reply, Transport
-
-logger = logging.getLogger(__name__)
-
-_WIND_UP_SECONDS = 2.0
-"""A model that has said why it ended has this long to add its usage; then the answer is complete without."""
-_MAX_ERROR_BODY = 64 * 1024
-_MAX_MODELS_BODY = 8 * 1024 * 1024
+from penstock.providers.decoder import UNREADABLE, Decoder
+from penstock.providers.failures import decode_report, failure, reported
+from penstock.providers.known import Known, Listed
+from penstock.providers.server import Server, ServerProvider, Where
+from penstock.providers.think import ThinkTags
 
 _FINISHES: Mapping[str, FinishReason] = {
     "stop": "stop",
@@ -71,15 +62,45 @@ class Quirks:
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """OpenAI's reasoning models refuse the old name; other servers may not know the new one."""
     system_role: Literal["system", "developer"] = "system"
+    think_tags: bool = False
+    """It may pass on reasoning inside the text, between tags."""
     chat_models: re.Pattern[str] | None = None
     """Names, in the list that the server gives, of models that chat. None: all of them."""
 
 
+class _Piece(msgspec.Struct):
+    """A part of Mistral's content."""
+
+    type: str | None = None
+    text: str | None = None
+    thinking: "list[_Piece] | str | None" = None
+
+
+class _Detail(msgspec.Struct):
+    """Of OpenRouter's `reasoning_details`."""
+
+    text: str | None = None
+    summary: str | None = None
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
 class _Message(msgspec.Struct):
-    content: str | None = None
+    content: str | list[_Piece] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: list[_Detail] | None = None
     refusal: str | None = None
+    tool_calls: list[_Call] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -88,9 +109,23 @@ class _Choice(msgspec.Struct):
     index: int | None = 0
 
 
+class InputDetails(msgspec.Struct):
+    """Of the tokens that were sent."""
+
+    cached_tokens: int | None = None
+
+
+class OutputDetails(msgspec.Struct):
+    """Of the tokens that were made."""
+
+    reasoning_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    prompt_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
 
 
 class _Chunk(msgspec.Struct):
@@ -99,83 +134,60 @@ class _Chunk(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw()
 
 
-class _Listed(msgspec.Struct):
+class _Pricing(msgspec.Struct):
+    """Dollars for one token, as text."""
+
+    prompt: str | None = None
+    completion: str | None = None
+
+
+class _Architecture(msgspec.Struct):
+    input_modalities: list[str] | None = None
+
+
+class _TopProvider(msgspec.Struct):
+    max_completion_tokens: int | None = None
+
+
+class _Entry(msgspec.Struct):
     id: str
+    name: str | None = None
+    """OpenRouter; Mistral has the id here again."""
     context_length: int | None = None
     """OpenRouter."""
     max_model_len: int | None = None
     """vLLM."""
     max_context_length: int | None = None
-    """LM Studio."""
+    """LM Studio and Mistral."""
+    pricing: _Pricing | None = None
+    architecture: _Architecture | None = None
+    top_provider: _TopProvider | None = None
+    supported_parameters: list[str] | None = None
+    """OpenRouter."""
 
 
 class _List(msgspec.Struct):
-    data: list[_Listed] | None
+    data: list[_Entry] | None
 
 
 _chunk = msgspec.json.Decoder(_Chunk)
 _list = msgspec.json.Decoder(_List)
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
+class ChatDecoder(Decoder):
+    """Turns the bytes of one answer into deltas."""
 
-class Decoder:
-    """Turns the bytes of one answer, fed in any pieces, into deltas. Raises nothing: see `error` when it is `done`.
+    def __init__(self, name: str, *, think_tags: bool = False) -> None:
+        """Take the provider's name, and whether tags in the text may mark reasoning."""
+        super().__init__(name)
+        self._tags = ThinkTags() if think_tags else None
+        self._calls: list[str] = []
+        """The ids of the tool calls so far; a call's place is its slot."""
+        self._slots: dict[int, int] = {}
+        """The slot that the server's index stands for now: some use the same index for one call after the other."""
 
-    Finish is held back until the stream ends, so that usage, which servers send after the finish reason, precedes it.
-    """
-
-    def __init__(self, name: str) -> None:
-        """Take the provider's name, for sentences."""
-        self.done = False
-        """Nothing more will come: after a Finish, or with `error` set."""
-        self.error: ProviderError | None = None
-        self.finish: FinishReason | None = None
-        """Why the model ended, as soon as it has said so."""
-        self._name = name
-        self._events = Splitter()
-
-    def feed(self, chunk: bytes) -> list[Delta]:
-        """Return the deltas that these bytes complete."""
-        deltas: list[Delta] = []
-        if not self.done:
-            try:
-                self._take(self._events.feed(chunk), deltas)
-            except ProviderError as error:
-                self._fail(error)
-            except _UNREADABLE:
-                self._fail(failure(ErrorKind.PROTOCOL, self._name))
-        return deltas
-
-    def end(self, cause: ProviderError | None = None) -> list[Delta]:
-        """Return what the end of the stream completes: its proper end, or the `cause` that ended it.
-
-        An answer whose finish reason is known is complete, however its connection ended.
-        """
-        deltas: list[Delta] = []
-        if not self.done:
-            try:
-                self._take(self._events.eof(), deltas)
-            except ProviderError as error:
-                self._fail(error)
-            except _UNREADABLE:
-                # Half an event is what a lost connection leaves behind, not a mistake of the provider.
-                logger.debug("The stream of %s ended inside an event.", self._name)
-        if not self.done:
-            self._end(cause, deltas)
-        return deltas
-
-    def _take(self, payloads: list[bytes], deltas: list[Delta]) -> None:
-        for payload in payloads:
-            if payload.startswith(b"{"):
-                self._apply(_chunk.decode(payload), deltas)
-            elif (word := payload.strip()) == b"[DONE]":
-                self._finish(self.finish or "other", deltas)
-                return
-            elif word:
-                self._apply(_chunk.decode(word), deltas)
-
-    def _apply(self, chunk: _Chunk, deltas: list[Delta]) -> None:
+    def _apply(self, payload: bytes, deltas: list[Delta]) -> None:
+        chunk = _chunk.decode(payload)
         for choice in chunk.choices or ():
             # Other indexes are alternatives to this answer, which we never ask for.
             if not choice.index:
@@ -190,149 +202,85 @@ class Decoder:
     def _choose(self, choice: _Choice, deltas: list[Delta]) -> None:
         if (message := choice.delta) is not None:
             # Servers in the middle of vLLM's change of name send the same text under both.
-            if thought := message.reasoning_content or message.reasoning:
+            if thought := message.reasoning_content or message.reasoning or _detailed(message.reasoning_details):
                 deltas.append(Reasoning(thought))
-            if text := message.content or message.refusal:
-                deltas.append(Text(text))
+            if isinstance(message.content, list):
+                deltas += _pieces(message.content)
+            elif text := message.content or message.refusal:
+                deltas += [Text(text)] if self._tags is None else self._tags.feed(text)
+            for call in message.tool_calls or ():
+                self._call(call, deltas)
         if reason := choice.finish_reason:
             self.finish = "error" if reason == "error" else _FINISHES.get(reason, "other")
 
-    def _end(self, cause: ProviderError | None, deltas: list[Delta]) -> None:
-        if self.finish is None:
-            self._fail(cause or failure(ErrorKind.TRUNCATED, self._name))
-        else:
-            self._finish(self.finish, deltas)
+    def _call(self, call: _Call, deltas: list[Delta]) -> None:
+        """Take a fragment of a tool call: one with a new id begins a call, whatever its index."""
+        function = call.function or _Function()
+        index = call.index or 0
+        slot = self._slots.get(index)
+        if call.index is None and call.id is None and self._calls:
+            slot = len(self._calls) - 1
+        if slot is None and not (call.id or function.name):
+            return
+        if slot is None or (call.id and call.id != self._calls[slot]):
+            slot = self._slots[index] = len(self._calls)
+            self._calls.append(call.id or f"call_{slot}")
+            deltas.append(ToolStart(slot=slot, id=self._calls[slot], name=function.name or ""))
+        if function.arguments:
+            deltas.append(ToolArgs(slot, function.arguments))
+
+    def end(self, cause: ProviderError | None = None) -> list[Delta]:
+        """Return what the end of the stream completes. See `Decoder.end`."""
+        deltas = super().end(cause)
+        return deltas if self.error is None else [*deltas, *self._held()]
 
     def _finish(self, reason: FinishReason, deltas: list[Delta]) -> None:
-        self.done = True
-        deltas.append(Finish(reason))
+        deltas += self._held()
+        super()._finish(reason, deltas)
 
-    def _fail(self, error: ProviderError) -> None:
-        self.done = True
-        self.error = error
+    def _held(self) -> list[Delta]:
+        return [] if self._tags is None else self._tags.flush()
 
 
-class OpenAIProvider:
+class OpenAIProvider(ServerProvider):
     """A server that speaks this format, with the key for it."""
 
-    def __init__(
-        self,
-        *,
-        id: str,  # noqa: A002  # the interface's own word
-        name: str,
-        base_url: str,
-        api_key: str | None,
-        transport: Transport,
-        timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
-        quirks: Quirks = Quirks(),
-        default_models: Sequence[Model] = (),
-        clock: Clock = wall_clock,
-    ) -> None:
-        """Take where the server is and what is known of it. Raises InvalidInput for a URL or key that cannot be used.
-
-        `default_models` are those whose capabilities are known without asking; a server's list says little of them.
-        """
-        self.id = id
-        self.name = name
-        self.base_url = _base_url(base_url)
-        self._key = _key(api_key, name)
-        self._transport = transport
-        self._timeouts = timeouts
+    def __init__(self, *, quirks: Quirks = Quirks(), **where: Unpack[Where]) -> None:
+        """Take where the server is, and how it differs from others. See `ServerProvider`."""
+        super().__init__(**where)
         self._quirks = quirks
-        self._known = {model.id: model for model in default_models}
-        self._clock = clock
-
-    def __repr__(self) -> str:
-        return f"OpenAIProvider({self.id!r}, {self.base_url!r})"
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncGenerator[AsyncIterator[Sequence[Delta]]]:
         """Ask, and give the deltas, one batch for each read of the socket. See `Provider.stream`."""
-        if request.prefix:
-            # The format has no word for it, and a server that ignores the prefix would say everything twice.
-            raise ProviderError(ErrorKind.BAD_REQUEST, f"{self.name} cannot go on from the middle of an answer.")
+        self._refuse_prefix(request)
         body = encode_request(request, self._quirks)
-        async with self._transport.open(self._call("POST", "chat/completions", body), self._timeouts) as reply:
-            await self._accept(reply)
-            async with aclosing(self._deltas(reply)) as deltas:
-                yield deltas
+        decoder = ChatDecoder(self.name, think_tags=self._quirks.think_tags)
+        async with self._server.stream("chat/completions", decoder, body) as deltas:
+            yield deltas
 
     async def models(self, timeouts: Timeouts | None = None) -> Sequence[Model]:
         """Return the models that the server lists, in its order. `timeouts` replace the usual ones."""
-        async with self._transport.open(self._call("GET", "models"), timeouts or self._timeouts) as reply:
-            if reply.status != 200:
-                raise await self._refusal(reply)
-            body = await reply.body(_MAX_MODELS_BODY)
-        try:
-            listed = _list.decode(body).data or []
-        except _UNREADABLE as error:
-            raise failure(ErrorKind.PROTOCOL, self.name) from error
-        wanted = self._quirks.chat_models
-        return [self._model(each) for each in listed if wanted is None or wanted.fullmatch(each.id)]
+        return await list_models(self._server, self._known, self._quirks.chat_models, timeouts)
 
-    def _call(self, method: Literal["GET", "POST"], path: str, body: bytes | None = None) -> Call:
-        headers = {"Accept": "application/json" if body is None else "text/event-stream"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        if self._key is not None:
-            headers["Authorization"] = f"Bearer {self._key}"
-        return Call(name=self.name, method=method, url=f"{self.base_url}/{path}", headers=headers, body=body)
 
-    async def _accept(self, reply: Reply) -> None:
-        """Return if the reply is a stream of events; raise what it is instead."""
-        if reply.status != 200:
-            raise await self._refusal(reply)
-        # Some servers name their event streams wrongly, but none names them so.
-        if _media_type(reply) in {"application/json", "text/html"}:
-            report = decode_body(await reply.error_body(_MAX_ERROR_BODY))
-            self._note(reply, report)
-            raise failure(ErrorKind.PROTOCOL, self.name) if report is None else reported(self.name, report)
-
-    async def _refusal(self, reply: Reply) -> ProviderError:
-        report = decode_body(await reply.error_body(_MAX_ERROR_BODY))
-        self._note(reply, report)
-        wait = retry_after(reply.headers, self._clock)
-        return refusal(self.name, reply.status, report or Report(), retry_after=wait)
-
-    async def _deltas(self, reply: Reply) -> AsyncGenerator[Sequence[Delta]]:
-        decoder = Decoder(self.name)
-        while not decoder.done:
-            finish = decoder.finish
-            batch = await _next(reply, decoder)
-            if decoder.finish is not finish:
-                reply.hurry(min(_WIND_UP_SECONDS, self._timeouts.between_tokens))
-            elif any(isinstance(delta, (Text, Reasoning)) for delta in batch):
-                reply.progress()
-            if batch:
-                yield batch
-        if decoder.error is not None:
-            raise decoder.error
-        await reply.drain()
-
-    def _model(self, listed: _Listed) -> Model:
-        identity = f"{self.id}/{listed.id}"
-        if identity in self._known:
-            return self._known[identity]
-        window = listed.context_length or listed.max_model_len or listed.max_context_length
-        capabilities = Capabilities() if window is None else replace(Capabilities(), context_window=window)
-        return Model(id=identity, name=listed.id, provider=self.id, capabilities=capabilities)
-
-    def _note(self, reply: Reply, report: Report | None) -> None:
-        """Keep the provider's own words for whoever debugs, without the key, which some servers repeat."""
-        words = "" if report is None else f"{report.type} {report.code}: {report.message}"
-        if self._key is not None:
-            words = words.replace(self._key, "[key]")
-        logger.debug("%s answered %d (%s). %s", self.name, reply.status, _media_type(reply), words[:2000])
+async def list_models(
+    server: Server, known: Known, wanted: re.Pattern[str] | None, timeouts: Timeouts | None
+) -> Sequence[Model]:
+    """Return the models of `GET /models` whose names are wanted, in the server's order. Raises ProviderError."""
+    body = await server.fetch("models", timeouts=timeouts)
+    try:
+        entries = _list.decode(body).data or []
+    except UNREADABLE as error:
+        raise failure(ErrorKind.PROTOCOL, server.name) from error
+    return [known.listed(_listed(entry)) for entry in entries if wanted is None or wanted.fullmatch(entry.id)]
 
 
 def encode_request(request: ChatRequest, quirks: Quirks) -> bytes:
     """Return the body of a streaming chat completion request. What is None is left out."""
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [
-            {"role": quirks.system_role if turn.role == "system" else turn.role, "content": turn.text}
-            for turn in request.turns
-        ],
+        "messages": [_message(turn, quirks) for turn in request.turns],
         "stream": True,
     }
     if quirks.stream_options:
@@ -341,36 +289,90 @@ def encode_request(request: ChatRequest, quirks: Quirks) -> bytes:
         body["temperature"] = request.temperature
     if request.max_tokens is not None:
         body[quirks.max_tokens_field] = request.max_tokens
+    if request.reasoning_effort is not None:
+        body["reasoning_effort"] = request.reasoning_effort
+    if request.tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {"name": tool.name, "description": tool.description, "parameters": tool.schema},
+            }
+            for tool in request.tools
+        ]
+    if request.must_call is not None:
+        named = {"type": "function", "function": {"name": request.must_call}}
+        body["tool_choice"] = "required" if request.must_call == ANY_TOOL else named
     return msgspec.json.encode(body)
 
 
-async def _next(reply: Reply, decoder: Decoder) -> list[Delta]:
-    try:
-        chunk = await reply.read()
-    except ProviderError as cause:
-        return decoder.end(cause)
-    return decoder.feed(chunk) if chunk else decoder.end()
+def data_url(image: Image) -> str:
+    """Return the image as a data URL."""
+    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
+
+
+def _message(turn: ChatTurn, quirks: Quirks) -> dict[str, Any]:
+    if turn.call is not None:
+        return {"role": "tool", "tool_call_id": turn.call.id, "content": turn.text}
+    role = quirks.system_role if turn.role == "system" else turn.role
+    if turn.images:
+        pictures = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in turn.images]
+        return {"role": role, "content": [{"type": "text", "text": turn.text}, *pictures]}
+    if turn.calls:
+        calls = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in turn.calls
+        ]
+        return {"role": role, "content": turn.text or None, "tool_calls": calls}
+    return {"role": role, "content": turn.text}
+
+
+def _pieces(pieces: Sequence[_Piece]) -> list[Delta]:
+    deltas: list[Delta] = []
+    for piece in pieces:
+        thinking = piece.thinking
+        thought = thinking if isinstance(thinking, str) else "".join(each.text or "" for each in thinking or ())
+        if thought:
+            deltas.append(Reasoning(thought))
+        if piece.text:
+            deltas.append(Text(piece.text))
+    return deltas
+
+
+def _detailed(details: Sequence[_Detail] | None) -> str:
+    return "".join(detail.text or detail.summary or "" for detail in details or ())
 
 
 def _usage(usage: _Usage) -> Usage:
-    return Usage(input_tokens=usage.prompt_tokens or 0, output_tokens=usage.completion_tokens or 0)
+    return Usage(
+        input_tokens=usage.prompt_tokens or 0,
+        output_tokens=usage.completion_tokens or 0,
+        cached_tokens=(usage.prompt_tokens_details or InputDetails()).cached_tokens or 0,
+        reasoning_tokens=(usage.completion_tokens_details or OutputDetails()).reasoning_tokens or 0,
+    )
 
 
-def _media_type(reply: Reply) -> str:
-    return reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+def _listed(entry: _Entry) -> Listed:
+    modalities = (entry.architecture or _Architecture()).input_modalities
+    parameters = entry.supported_parameters
+    return Listed(
+        name=entry.id,
+        title=entry.name,
+        context_window=entry.context_length or entry.max_model_len or entry.max_context_length,
+        max_output=(entry.top_provider or _TopProvider()).max_completion_tokens,
+        images=None if modalities is None else "image" in modalities,
+        tools=None if parameters is None else "tools" in parameters,
+        reasoning=None if parameters is None else "reasoning" in parameters,
+        price=_price(entry.pricing),
+    )
 
 
-def _base_url(url: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
-        raise InvalidInput(
-            "A base URL begins with http:// or https:// and has no user name, question mark or fragment."
+def _price(pricing: _Pricing | None) -> Price | None:
+    try:
+        price = Price(
+            input=round(float((pricing or _Pricing()).prompt or "nan") * 1e6, 6),
+            output=round(float((pricing or _Pricing()).completion or "nan") * 1e6, 6),
         )
-    return url.rstrip("/")
-
-
-def _key(key: str | None, name: str) -> str | None:
-    """Return the key without the white space that files and shells leave around it. It goes into a header as it is."""
-    stripped = (key or "").strip()
-    if not (stripped.isascii() and stripped.isprintable()):
-        raise InvalidInput(f"The key for {name} has characters that no key has.")
-    return stripped or None
+    except ValueError:
+        return None
+    # OpenRouter says -1 where the price depends on what its router chooses.
+    return price if price.input >= 0 and price.output >= 0 else None

@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from penstock.kit.tasks import TaskOwner
-from penstock.providers.catalog import LIST_SECONDS, VENDORS, Catalog, Group, Vendor, VendorConfig
+from penstock.providers.base import Capabilities, Price
+from penstock.providers.catalog import LIST_SECONDS, Catalog, Group, VendorConfig
 from penstock.providers.transport import Transport
+from penstock.providers.vendors import VENDORS, Vendor
 from upstream.client import asking, collect
 from upstream.process import Upstream
 from upstream.script import expected_text
@@ -146,7 +148,7 @@ async def test_c1_a_resolved_model_answers(make: Make, upstream: Upstream) -> No
     assert answer.text == expected_text("echo-3-1")
 
 
-KEYED = VendorConfig(id="openai", api_key="sk-test")
+KEYED = VendorConfig(id="openai", api_keys=("sk-test",))
 CURATED = [model.id for model in VENDORS["openai"].models]
 
 
@@ -181,3 +183,32 @@ async def test_c4_of_what_openai_lists_only_models_that_chat_are_given_the_known
     assert ids(groups, "openai") == ["openai/gpt-4.1", "openai/gpt-5", "openai/gpt-6", "openai/gpt-5.9-mini"]
     assert groups[0].models[0] == next(model for model in VENDORS["openai"].models if model.id == "openai/gpt-4.1")
     assert await catalog.default() == "openai/gpt-4.1"
+
+
+async def test_c4_what_openrouter_lists_of_its_models_is_known(make: Make, upstream: Upstream) -> None:
+    catalog = make(VendorConfig(id="openrouter", api_keys=("k",), base_url=f"{upstream.root}/router/v1"))
+    (novel, some, bare) = (await catalog.models())[0].models
+    assert (novel.id, novel.name) == ("openrouter/acme/novel", "Acme: Novel")
+    assert novel.price == Price(input=0.3, output=2)
+    assert novel.capabilities == Capabilities(
+        context_window=65_536, max_output=4096, images=True, tools=True, reasoning=True
+    )
+    assert (some.name, some.price) == ("Acme: Any", None)
+    assert (bare.name, bare.capabilities.context_window) == ("acme/bare", 131_072)
+
+
+async def test_c4_what_anthropic_lists_of_its_models_is_known(make: Make, upstream: Upstream) -> None:
+    catalog = make(VendorConfig(id="anthropic", api_keys=("k",), base_url=f"{upstream.root}/claude/v1"))
+    (known, novel) = (await catalog.models())[0].models
+    assert (known.name, known.capabilities.continues_prefix) == ("Claude Haiku 4.5", True)
+    assert known.price == Price(input=1, output=5)
+    assert (novel.id, novel.name) == ("anthropic/claude-novel-9", "Claude Novel 9")
+    assert (novel.capabilities.context_window, novel.capabilities.max_output) == (2_000_000, 256_000)
+
+
+async def test_c4_what_google_lists_of_its_models_is_known(make: Make, upstream: Upstream) -> None:
+    catalog = make(VendorConfig(id="google", api_keys=("k",), base_url=f"{upstream.root}/v1beta"))
+    (novel,) = (await catalog.models())[0].models
+    assert (novel.id, novel.name) == ("google/gemini-9-novel", "Gemini 9 Novel")
+    assert (novel.capabilities.context_window, novel.capabilities.max_output) == (5_000_000, 100_000)
+    assert novel.capabilities.reasoning

@@ -4,9 +4,14 @@ import pytest
 
 from penstock.errors import InvalidInput
 from penstock.kit.tasks import TaskOwner
-from penstock.providers.base import Model
-from penstock.providers.catalog import VENDORS, Catalog, UnknownModel, VendorConfig
+from penstock.providers.anthropic import AnthropicProvider
+from penstock.providers.base import Attachable, Model
+from penstock.providers.catalog import Catalog, UnknownModel, VendorConfig
+from penstock.providers.gemini import GeminiProvider
+from penstock.providers.openai import OpenAIProvider
+from penstock.providers.responses import ResponsesProvider
 from penstock.providers.transport import Transport
+from penstock.providers.vendors import VENDORS
 
 NO_KEY = VendorConfig(id="openai")
 
@@ -30,9 +35,9 @@ async def test_c4_models_without_a_key_are_listed_but_not_available() -> None:
     assert not any(model.available for model in groups[0].models)
 
 
-@pytest.mark.parametrize("key", [None, "", "  \n"])
-async def test_c4_a_blank_key_is_no_key(key: str | None) -> None:
-    config = VendorConfig(id="openai", api_key=key, base_url="")
+@pytest.mark.parametrize("keys", [(), ("",), ("  \n", "")])
+async def test_c4_a_blank_key_is_no_key(keys: tuple[str, ...]) -> None:
+    config = VendorConfig(id="openai", api_keys=keys, base_url="")
     assert await catalog(config).default() == "demo/tour"
 
 
@@ -52,7 +57,7 @@ def test_a_model_that_nobody_listed_is_passed_through() -> None:
     config = VendorConfig(id="openai", base_url="http://127.0.0.1:1/v1")
     provider, model = catalog(config).resolve("openai/meta/llama:70b")
     assert provider.id == "openai"
-    assert model == Model(id="openai/meta/llama:70b", name="meta/llama:70b", provider="openai")
+    assert model == Model(id="openai/meta/llama:70b", name="meta/llama:70b", provider="openai", is_known=False)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +77,7 @@ def test_a_vendor_that_nobody_knows_is_refused(vendor: str) -> None:
 
 
 def test_keys_are_not_in_the_repr() -> None:
-    assert "secret" not in repr(VendorConfig(id="openai", api_key="sk-secret"))
+    assert "secret" not in repr(VendorConfig(id="openai", api_keys=("sk-secret",)))
 
 
 def test_curated_models_belong_to_their_vendor() -> None:
@@ -102,3 +107,83 @@ def test_openai_s_list_is_reduced_to_models_that_chat(name: str, chats: bool) ->
     pattern = VENDORS["openai"].quirks.chat_models
     assert pattern is not None
     assert (pattern.fullmatch(name) is not None) is chats
+
+
+@pytest.mark.parametrize(
+    ("name", "window", "output", "reasoning"),
+    [
+        ("openai/gpt-6.2-sol", 1_050_000, 128_000, True),
+        ("openai/gpt-9-astra", 1_050_000, 128_000, True),
+        ("openai/gpt-9-mini", 400_000, 128_000, True),
+        ("openai/gpt-5.2-codex", 400_000, 128_000, True),
+        ("openai/gpt-4.1-2025-04-14", 1_047_576, 32_768, False),
+        ("openai/chatgpt-4o-latest", 128_000, 16_384, False),
+        ("openai/o5", 200_000, 100_000, True),
+        ("openai/gpt-4", 8192, 8192, False),
+        ("anthropic/claude-opus-9", 1_000_000, 128_000, True),
+        ("anthropic/claude-haiku-4-5-20251001", 200_000, 64_000, False),
+        ("google/gemini-9-flash", 1_048_576, 65_536, True),
+        ("nvidia/acme/novel-70b", 131_072, None, False),
+        ("mistral/ministral-9", 131_072, None, False),
+        ("openrouter/acme/novel", 131_072, None, False),
+        ("v0/v0-9-md", 128_000, 32_000, False),
+    ],
+)
+def test_c4_a_model_that_came_later_is_like_its_family(
+    name: str, window: int, output: int | None, reasoning: bool
+) -> None:  # a table
+    config = VendorConfig(id=name.partition("/")[0], api_keys=("k",))
+    capabilities = catalog(config).resolve(name)[1].capabilities
+    assert (capabilities.context_window, capabilities.max_output) == (window, output)
+    assert capabilities.reasoning is reasoning
+
+
+@pytest.mark.parametrize(
+    ("name", "goes_on"),
+    [
+        ("claude-haiku-4-5", True),
+        ("claude-sonnet-4-5-20250929", True),
+        ("claude-opus-4-20250514", True),
+        ("claude-3-5-haiku-latest", True),
+        ("claude-opus-4-6", False),
+        ("claude-sonnet-5-5", False),
+        ("claude-fable-9", False),
+    ],
+)
+def test_a7_only_claudes_before_4_6_go_on_from_a_prefix(name: str, goes_on: bool) -> None:  # a table
+    capabilities = VENDORS["anthropic"].known.find(name).capabilities
+    assert capabilities.continues_prefix is goes_on
+    assert not (goes_on and capabilities.reasoning), "not both at once"
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "is_attachable"),
+    [
+        (VendorConfig(id="openai", api_keys=("k",)), ResponsesProvider, True),
+        (VendorConfig(id="openai", base_url="http://127.0.0.1:1/v1"), OpenAIProvider, False),
+        (VendorConfig(id="openai", base_url="http://127.0.0.1:1/v1", wire="background"), ResponsesProvider, True),
+        (VendorConfig(id="openai", api_keys=("k",), wire="chat"), OpenAIProvider, False),
+        (VendorConfig(id="anthropic", api_keys=("k",)), AnthropicProvider, False),
+        (VendorConfig(id="google", api_keys=("k",)), GeminiProvider, False),
+        (VendorConfig(id="mistral", api_keys=("k",)), OpenAIProvider, False),
+        (VendorConfig(id="acme", base_url="http://127.0.0.1:1/v1"), OpenAIProvider, False),
+    ],
+)
+def test_c1_every_vendor_is_spoken_to_in_its_format(config: VendorConfig, kind: type, is_attachable: bool) -> None:
+    provider, _ = catalog(config).resolve(f"{config.id}/x")
+    assert isinstance(provider, kind)
+    assert isinstance(provider, Attachable) is is_attachable
+
+
+def test_c1_the_vendors_are_those_that_were_promised() -> None:
+    known = {"openai", "anthropic", "google", "nvidia", "mistral", "openrouter", "v0", "ollama", "vllm", "lmstudio"}
+    assert set(VENDORS) == known
+    assert VENDORS["v0"].key_variable == "V0_API_KEY"
+    assert VENDORS["v0"].url_variable == "V0_API_URL"
+
+
+def test_c1_another_address_of_a_vendor_is_a_way_to_the_same_models() -> None:
+    config = VendorConfig(id="anthropic", api_keys=("k",), base_url="http://127.0.0.1:1/v1")
+    provider, model = catalog(config).resolve("anthropic/claude-haiku-4-5")
+    assert provider.name == "Anthropic"
+    assert model.capabilities.context_window == 200_000

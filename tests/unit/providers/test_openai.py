@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from harness.decoding import Result, check_framing, check_noise, drain
 from penstock.errors import InvalidInput
 from penstock.providers.base import (
     ChatRequest,
@@ -16,14 +14,19 @@ from penstock.providers.base import (
     Delta,
     ErrorKind,
     Finish,
+    Image,
     Provider,
     ProviderError,
     Reasoning,
     Text,
+    Tool,
+    ToolArgs,
+    ToolCall,
+    ToolStart,
     Usage,
 )
 from penstock.providers.failures import failure
-from penstock.providers.openai import Decoder, OpenAIProvider, Quirks, encode_request
+from penstock.providers.openai import ChatDecoder, OpenAIProvider, Quirks, encode_request
 from penstock.providers.transport import Transport
 
 LOST = failure(ErrorKind.TRUNCATED, "Acme")
@@ -46,13 +49,19 @@ def usage(asked: int, answered: int) -> bytes:
     return event({"choices": [], "usage": tokens(asked, answered)})
 
 
-def decode(*chunks: bytes, cause: ProviderError | None = None) -> tuple[list[Delta], ErrorKind | None]:
-    decoder = Decoder("Acme")
-    deltas = [delta for chunk in chunks for delta in decoder.feed(chunk)]
-    deltas += decoder.end(cause)
-    assert decoder.done
-    assert (decoder.error is None) == (bool(deltas) and isinstance(deltas[-1], Finish))
-    return deltas, decoder.error.kind if decoder.error else None
+def decode(*chunks: bytes, cause: ProviderError | None = None) -> Result:
+    return drain(ChatDecoder("Acme"), chunks, cause)
+
+
+def fragment(index: int | None, call: str | None, name: str | None, arguments: str | None) -> dict[str, Any]:
+    """A piece of a tool call, as far as it says anything."""
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    said = {"index": index, "id": call, "function": function or None}
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def started(slot: int, call: str, name: str) -> ToolStart:
+    return ToolStart(slot=slot, id=call, name=name)
 
 
 HELLO = [Text("Hel"), Text("lo")]
@@ -187,6 +196,82 @@ STREAMS: dict[str, tuple[bytes, Sequence[Delta], ErrorKind | None]] = {
         ErrorKind.OVERLOADED,
     ),
     "finish reason error": (choice(content="Hel") + choice("error") + DONE, [HELLO[0]], ErrorKind.FAILED),
+    "a tool call in pieces": (
+        choice(tool_calls=[fragment(0, "c1", "weather", "")])
+        + choice(tool_calls=[fragment(0, None, None, '{"a":')])
+        + choice(tool_calls=[fragment(0, None, None, "1}")])
+        + choice("tool_calls")
+        + DONE,
+        [started(0, "c1", "weather"), ToolArgs(0, '{"a":'), ToolArgs(0, "1}"), Finish("tool-calls")],
+        None,
+    ),
+    "an id that every piece repeats": (
+        choice(tool_calls=[fragment(0, "c1", "weather", "{")])
+        + choice("tool_calls", tool_calls=[fragment(0, "c1", None, "}")]),
+        [started(0, "c1", "weather"), ToolArgs(0, "{"), ToolArgs(0, "}"), Finish("tool-calls")],
+        None,
+    ),
+    "two tool calls whose pieces are mixed": (
+        choice(tool_calls=[fragment(0, "c1", "weather", ""), fragment(1, "c2", "time", "")])
+        + choice(tool_calls=[fragment(1, None, None, "{}"), fragment(0, None, None, "[]")])
+        + choice("tool_calls"),
+        [
+            started(0, "c1", "weather"),
+            started(1, "c2", "time"),
+            ToolArgs(1, "{}"),
+            ToolArgs(0, "[]"),
+            Finish("tool-calls"),
+        ],
+        None,
+    ),
+    "ollama's calls all have the index 0": (
+        choice(tool_calls=[fragment(0, "c1", "weather", '{"a":1}')])
+        + choice(tool_calls=[fragment(0, "c2", "weather", '{"a":2}')])
+        + choice("tool_calls"),
+        [
+            started(0, "c1", "weather"),
+            ToolArgs(0, '{"a":1}'),
+            started(1, "c2", "weather"),
+            ToolArgs(1, '{"a":2}'),
+            Finish("tool-calls"),
+        ],
+        None,
+    ),
+    "a call without index and id": (
+        choice(tool_calls=[fragment(None, None, "time", None)])
+        + choice(tool_calls=[fragment(None, None, None, "{}")])
+        + choice("function_call"),
+        [started(0, "call_0", "time"), ToolArgs(0, "{}"), Finish("tool-calls")],
+        None,
+    ),
+    "mistral's list of chunks": (
+        choice(content=[{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}])
+        + choice("stop", content=[{"type": "text", "text": "Hel"}, {"type": "reference", "ids": [1]}]),
+        [Reasoning("hm"), HELLO[0], Finish("stop")],
+        None,
+    ),
+    "openrouter's reasoning details": (
+        choice(reasoning_details=[{"type": "reasoning.text", "text": "h"}, {"type": "x", "summary": "m"}])
+        + choice(reasoning="hm", reasoning_details=[{"type": "reasoning.text", "text": "hm"}])
+        + choice("stop"),
+        [Reasoning("hm"), Reasoning("hm"), Finish("stop")],
+        None,
+    ),
+    "tokens counted apart": (
+        event(
+            {
+                "choices": [],
+                "usage": {
+                    **tokens(3, 2),
+                    "prompt_tokens_details": {"cached_tokens": 1},
+                    "completion_tokens_details": {"reasoning_tokens": 2},
+                },
+            }
+        )
+        + choice("stop"),
+        [Usage(input_tokens=3, output_tokens=2, cached_tokens=1, reasoning_tokens=2), Finish("stop")],
+        None,
+    ),
     "multi-byte characters": (choice("stop", content="né→漢🙂") + DONE, [Text("né→漢🙂"), Finish("stop")], None),
 }
 
@@ -198,31 +283,12 @@ def test_c2_a_stream_becomes_deltas(stream: bytes, deltas: Sequence[Delta], erro
     assert decode(stream) == (deltas, error)
 
 
-@cases
-def test_c2_every_split_point_gives_the_same_deltas(
-    stream: bytes, deltas: Sequence[Delta], error: ErrorKind | None
-) -> None:
-    for at in range(len(stream) + 1):
-        assert decode(stream[:at], stream[at:]) == (deltas, error), at
+def test_c2_however_chat_completions_are_framed_and_cut_the_deltas_are_the_same() -> None:
+    check_framing(decode, STREAMS)
 
 
-@cases
-def test_c2_crlf_framing_gives_the_same_deltas(stream: bytes, deltas: Sequence[Delta], error: ErrorKind | None) -> None:
-    assert decode(stream.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")) == (deltas, error)
-
-
-@given(name=st.sampled_from(sorted(STREAMS)), cuts=st.lists(st.integers(0, 900)))
-def test_c2_any_cuts_give_the_same_deltas(name: str, cuts: list[int]) -> None:
-    stream, deltas, error = STREAMS[name]
-    places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    chunks = (stream[start:stop] for start, stop in pairwise(places))
-    assert decode(*chunks) == (deltas, error)
-
-
-@given(st.binary())
-def test_no_bytes_make_the_decoder_raise(noise: bytes) -> None:
-    decode(noise)
-    decode(b"data: " + noise + b"\n\n")
+def test_no_bytes_make_the_decoder_of_chat_completions_raise() -> None:
+    check_noise(decode)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +311,7 @@ def test_c2_finish_reasons_are_mapped(reason: str, ours: str) -> None:
 
 
 def test_deltas_that_arrive_together_are_one_batch() -> None:
-    assert Decoder("Acme").feed(choice(content="Hel") + choice(content="lo")) == HELLO
+    assert ChatDecoder("Acme").feed(choice(content="Hel") + choice(content="lo")) == HELLO
 
 
 def test_a_lost_connection_after_the_finish_is_an_end() -> None:
@@ -258,14 +324,14 @@ def test_a_lost_connection_before_the_finish_is_its_cause() -> None:
 
 
 def test_the_finish_is_known_before_it_is_given() -> None:
-    decoder = Decoder("Acme")
+    decoder = ChatDecoder("Acme")
     assert decoder.feed(choice("stop", content="Hel")) == [HELLO[0]]
     assert decoder.finish == "stop"
     assert not decoder.done
 
 
 def test_the_words_of_the_provider_are_not_in_the_error() -> None:
-    decoder = Decoder("Acme")
+    decoder = ChatDecoder("Acme")
     decoder.feed(event({"error": {"message": "secret detail", "type": "secret_type", "code": "secret_code"}}))
     assert decoder.error is not None
     assert "secret" not in str(decoder.error)
@@ -301,6 +367,50 @@ def test_quirks_change_what_is_sent() -> None:
         "temperature": 0,
         "max_completion_tokens": 7,
     }
+
+
+def test_c2_images_calls_and_results_are_sent_as_the_format_has_them() -> None:
+    call = ToolCall(id="c1", name="weather", arguments='{"a":1}')
+    turns = (
+        ChatTurn(role="user", text="q", images=(Image(media_type="image/png", data=b"\x89PNG"),)),
+        ChatTurn(role="assistant", text="", calls=(call,)),
+        ChatTurn(role="tool", text="rain", call=call),
+    )
+    tool = Tool(name="weather", description="d", schema={"type": "object"})
+    body = sent(ChatRequest(model="m", turns=turns, tools=(tool,), reasoning_effort="low"))
+    assert body["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "q"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"a":1}'}}],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "rain"},
+    ]
+    assert body["tools"][0]["function"] == {"name": "weather", "description": "d", "parameters": {"type": "object"}}
+    assert body["reasoning_effort"] == "low"
+
+
+def thinking(*chunks: bytes) -> list[Delta]:
+    decoder = ChatDecoder("Acme", think_tags=True)
+    return [delta for chunk in chunks for delta in decoder.feed(chunk)] + decoder.end()
+
+
+def test_c2_reasoning_in_tags_is_reasoning_where_the_server_is_known_for_it() -> None:
+    stream = choice(content="<thi") + choice(content="nk>hm</think>\n\nHel") + choice("stop", content="lo")
+    assert thinking(stream) == [Reasoning("hm"), *HELLO, Finish("stop")]
+    assert decode(stream)[0][0] == Text("<thi")
+
+
+def test_what_may_become_a_tag_is_not_lost_when_the_answer_ends() -> None:
+    assert thinking(choice(content="<th"), choice("stop")) == [Text("<th"), Finish("stop")]
+    assert thinking(choice(content="<th")) == [Text("<th")]
 
 
 def provider(base_url: str = "http://127.0.0.1:1/v1", api_key: str | None = None) -> OpenAIProvider:
