@@ -1,0 +1,1 @@
+"""People's own keys for providers: sealed where they are kept, opened only to ask."""
