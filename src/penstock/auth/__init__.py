@@ -1,1 +1,1 @@
-"""Who is asking. So far every visitor is a browser with a cookie that we signed."""
+"""Who is asking: accounts and guests with sessions and tokens, and visitors with nothing but a cookie of ours."""
