@@ -20,13 +20,14 @@ from parts import Open, Process, eventually, new_owner, process
 
 from penstock.actor import SYSTEM, Actor
 from penstock.chats.answer import Answer
-from penstock.chats.service import Send
+from penstock.chats.sending import Send
 from penstock.kit.clock import wall_clock
 from penstock.providers.base import Capabilities, ChatRequest, ChatTurn, Delta, Finish, Model, Text
 from penstock.providers.demo import answer
 from penstock.runs import store
+from penstock.runs.ask import Prepared
 from penstock.runs.events import Abort, Restart, RunEnd, RunEvent, Start
-from penstock.runs.execute import InterruptionReason, Outcome, Prepared
+from penstock.runs.execute import InterruptionReason, Outcome
 from penstock.runs.fold import fold, text_of
 from penstock.runs.lease import Worker
 from penstock.runs.model import MAX_ATTEMPTS, Run
@@ -52,7 +53,7 @@ async def other(open_another: Open) -> AsyncIterator[Process]:
 
 async def ask(ours: Process, *, max_tokens: int | None = None) -> Run:
     settings = {} if max_tokens is None else {"maxTokens": max_tokens}
-    return await ours.chats.send(new_owner(), Send(text=QUESTION, model="demo/tour", settings=settings))
+    return await ours.sending.send(new_owner(), Send(text=QUESTION, model="demo/tour", settings=settings))
 
 
 async def ended(ours: Process, run: Run, seconds: float = 20) -> Run:
@@ -148,18 +149,18 @@ async def test_losing_one_epoch_leaves_the_next_one_alone(ours: Process) -> None
 class SlowEnd(Answer):
     """Takes its time in the transaction that ends a run."""
 
-    def settle(self, connection: sa.Connection, run: Run, outcome: Outcome) -> None:
+    def settle(self, connection: sa.Connection, run: Run, outcome: Outcome) -> Sequence[str]:
         """Settle, later."""
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_sleep(0.5)"))
         else:
             time.sleep(0.5)
-        super().settle(connection, run, outcome)
+        return super().settle(connection, run, outcome)
 
 
 async def test_the_end_of_a_run_is_not_torn_off(ours: Process) -> None:
     """A3, ownership 4: a stop, a lost lease and a closing worker come too late for a run that is being ended."""
-    worker = ours.worker(kind=SlowEnd(ours.database, ours.catalog, wall_clock))
+    worker = ours.worker(kind=SlowEnd(ours.database, ours.router, ours.keys, wall_clock))
     await worker.start()
     run = await ask(ours, max_tokens=3)
 
@@ -193,7 +194,7 @@ class Stumbling(Answer):
 
 async def test_an_unforeseen_error_ends_its_run_with_a_typed_event_and_no_other(ours: Process) -> None:
     """A3, A11, ownership 5."""
-    worker = ours.worker(kind=Stumbling(ours.database, ours.catalog, wall_clock))
+    worker = ours.worker(kind=Stumbling(ours.database, ours.router, ours.keys, wall_clock))
     await worker.start()
     try:
         runs = [await ask(ours, max_tokens=3) for _ in range(4)]
@@ -375,7 +376,7 @@ class Answering(Answer):
 
 async def test_an_answer_that_the_database_cannot_hold_ends_all_the_same(ours: Process) -> None:
     """A3, A7: a model can say NUL, which Postgres takes in no text; the run must not be claimed for ever."""
-    kind = Answering(ours.database, ours.catalog, wall_clock)
+    kind = Answering(ours.database, ours.router, ours.keys, wall_clock)
     kind.provider = Speaking([Text("before\0after"), Finish("stop")])
     run = await ask(ours)
     worker = ours.worker(lease_seconds=LEASE, kind=kind)

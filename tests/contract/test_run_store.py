@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 from parts import NOW, Open, append, append_of, eventually, new_owner, read_all
+from sqlalchemy import exc as sa_exc
 
 from penstock.actor import SYSTEM, Actor, IdentityId
 from penstock.chats import store as chats
@@ -15,7 +16,7 @@ from penstock.db.database import Database
 from penstock.kit.ids import new_id
 from penstock.runs import store
 from penstock.runs.events import EndStatus
-from penstock.runs.model import Run, RunLive, RunNotFound
+from penstock.runs.model import LIVE, Run, RunLive, RunNotFound, RunOver
 from penstock.streams import store as streams
 from penstock.streams.model import ProducerFenced
 
@@ -24,7 +25,7 @@ ENDED = 0.001
 """A lease that has ended by the time anybody looks again."""
 
 
-def _ask(connection: sa.Connection, owner: IdentityId, chat_id: str | None = None) -> Run:
+def _ask(connection: sa.Connection, owner: IdentityId, chat_id: str | None = None, place: int = 0) -> Run:
     """Store a question with an answer to write, and queue its run."""
     if chat_id is None:
         chat_id = new_id()
@@ -50,13 +51,16 @@ def _ask(connection: sa.Connection, owner: IdentityId, chat_id: str | None = Non
         message_id=message_id,
         model="demo/tour",
         settings={"temperature": 0.5},
+        place=place,
         now=NOW,
     )
 
 
-async def ask(database: Database, chat_id: str | None = None, owner: IdentityId | None = None) -> Run:
+async def ask(
+    database: Database, chat_id: str | None = None, owner: IdentityId | None = None, *, place: int = 0
+) -> Run:
     owner = owner or new_owner()
-    return await database.write(Actor(owner), lambda connection: _ask(connection, owner, chat_id))
+    return await database.write(Actor(owner), lambda connection: _ask(connection, owner, chat_id, place))
 
 
 async def claim(database: Database, worker: str = "one", *, limit: int = 100, lease: float = LEASE) -> list[Run]:
@@ -201,7 +205,7 @@ async def test_a_stop_before_the_claim_comes_along_with_it(database: Database) -
     assert claimed.stop_requested
 
 
-async def test_a_stop_is_the_owners_and_leaves_a_run_that_is_over_as_it_is(database: Database) -> None:
+async def test_a_stop_is_the_owners_and_refused_for_a_run_that_is_over(database: Database) -> None:
     """A9, D3."""
     asked = await ask(database)
     stranger = Actor(new_owner())
@@ -209,7 +213,9 @@ async def test_a_stop_is_the_owners_and_leaves_a_run_that_is_over_as_it_is(datab
         await database.write(stranger, partial(store.request_stop, actor=stranger, run_id=asked.id))
     (claimed,) = await claim(database)
     await database.write(SYSTEM, lambda connection: store.end(connection, claimed, "completed"))
-    await database.write(SYSTEM, partial(store.request_stop, actor=SYSTEM, run_id=asked.id))
+    with pytest.raises(RunOver) as refused:
+        await database.write(SYSTEM, partial(store.request_stop, actor=SYSTEM, run_id=asked.id))
+    assert refused.value.details == {"status": "completed"}
     ended = await get(database, asked)
     assert (ended.status, ended.stop_requested) == ("completed", False)
 
@@ -277,7 +283,106 @@ async def test_a_chat_has_one_live_run(database: Database) -> None:
     await database.write(SYSTEM, lambda connection: store.end(connection, _at(first, 1), "stopped"))
     again = await ask(database, first.chat_id, first.owner_id)
     live = partial(store.live_of_chats, actor=SYSTEM, chat_ids=[first.chat_id])
-    assert await database.read(SYSTEM, live) == {first.chat_id: again.id}
+    assert await database.read(SYSTEM, live) == {first.chat_id: [again.id]}
+
+
+async def line(database: Database, length: int) -> list[Run]:
+    """Queue so many runs of one chat, one behind the other."""
+    first = await ask(database)
+    return [first, *[await ask(database, first.chat_id, first.owner_id, place=place) for place in range(1, length)]]
+
+
+async def end(database: Database, run: Run, status: EndStatus = "completed") -> bool:
+    return await database.write(SYSTEM, lambda connection: store.end(connection, run, status))
+
+
+@pytest.mark.parametrize("status", ["completed", "stopped", "failed", "interrupted"])
+async def test_a_run_waits_until_all_before_it_in_its_chat_are_over(database: Database, status: EndStatus) -> None:
+    """A10: however they end."""
+    asked, other = await line(database, 3), await ask(database)
+    claimed = await claim(database)
+    assert {run.id for run in claimed} == {asked[0].id, other.id}
+    for running, waiting in zip(asked, [*asked[1:], None], strict=True):
+        assert await claim(database, "two") == []
+        assert await end(database, _at(running, 1), status)
+        assert [run.id for run in await claim(database)] == ([waiting.id] if waiting else [])
+
+
+async def test_a_run_waits_also_for_one_that_is_handed_over_or_taken_over(database: Database) -> None:
+    """A7, A10: it is not over, whoever has it."""
+    first, _ = await line(database, 2)
+    (claimed,) = await claim(database, "one")
+    assert await database.write(SYSTEM, lambda connection: store.hand_over(connection, claimed))
+    assert [run.id for run in await claim(database, "two", lease=ENDED)] == [first.id]
+    assert [run.id for run in await claim_ended(database, "three")] == [first.id]
+    assert await claim(database, "four") == []
+
+
+async def test_a_run_that_is_to_be_stopped_need_not_wait(database: Database) -> None:
+    """A9, A10: it ends without asking anybody; those behind it wait for those before it all the same."""
+    first, second, third = await line(database, 3)
+    assert [run.id for run in await claim(database)] == [first.id]
+    await database.write(SYSTEM, partial(store.request_stop, actor=SYSTEM, run_id=second.id))
+    (claimed,) = await claim(database)
+    assert (claimed.id, claimed.stop_requested) == (second.id, True)
+    assert await end(database, claimed, "stopped")
+    assert await claim(database) == []
+    assert await end(database, _at(first, 1))
+    assert [run.id for run in await claim(database)] == [third.id]
+
+
+async def test_the_line_names_who_answers_first_and_who_waits(database: Database) -> None:
+    """A10: in the order of their places, whatever their ids."""
+    asked = await line(database, 4)
+    first = asked[0]
+    names = partial(store.live_of_chats, actor=SYSTEM, chat_ids=[first.chat_id])
+    assert await database.read(SYSTEM, names) == {first.chat_id: [run.id for run in asked]}
+    await claim(database)
+    assert await end(database, _at(first, 1))
+    assert await database.read(SYSTEM, names) == {first.chat_id: [run.id for run in asked[1:]]}
+
+
+async def test_the_database_itself_refuses_a_second_running_run_of_a_chat(database: Database) -> None:
+    """A10: whatever a claim may overlook."""
+    _, second = await line(database, 2)
+    await claim(database)
+    with pytest.raises(sa_exc.IntegrityError):
+        await database.write(
+            SYSTEM,
+            lambda connection: connection.execute(
+                sa.text("UPDATE run SET status = 'running' WHERE id = :id"), {"id": second.id}
+            ),
+        )
+
+
+async def test_workers_that_claim_at_the_same_time_keep_to_the_line(open_another: Open) -> None:
+    """A10: of each chat one run is running at any time, and they run in line."""
+    database = open_another()
+    lines = [await line(database, 5) for _ in range(6)]
+    workers = {name: open_another() for name in ("one", "two", "three")}
+    begun: list[str] = []
+    most = 0
+
+    async def work(name: str, own: Database) -> None:
+        nonlocal most
+        while len(begun) < 30:
+            for run in await claim(own, name, limit=random.randint(1, 4)):
+                begun.append(run.id)
+                assert await own.write(SYSTEM, lambda connection, run=run: store.end(connection, run, "completed"))
+
+    async def watch(own: Database) -> None:
+        nonlocal most
+        running = sa.text("SELECT count(*) FROM run WHERE status = 'running' GROUP BY chat_id")
+        while len(begun) < 30:
+            counts = await own.read(SYSTEM, lambda connection: connection.scalars(running).all())
+            most = max([most, *counts])
+
+    await asyncio.gather(*(work(*worker) for worker in workers.items()), watch(open_another()))
+    assert most <= 1
+    for asked in lines:
+        assert [run_id for run_id in begun if run_id in {run.id for run in asked}] == [run.id for run in asked]
+    left = sa.text(f"SELECT count(*) FROM run WHERE status IN {LIVE}")
+    assert await database.read(SYSTEM, lambda connection: connection.scalar(left)) == 0
 
 
 async def test_of_transactions_that_race_for_a_chat_one_gets_its_run(open_another: Open) -> None:

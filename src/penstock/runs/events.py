@@ -3,7 +3,8 @@
 Logged, replayed and sent in this one form. Stock parts never carry fields of ours: old clients refuse them.
 """
 
-from typing import Literal, assert_never
+from collections.abc import Sequence
+from typing import Any, Literal, assert_never
 
 import msgspec
 
@@ -77,6 +78,178 @@ class ReasoningEnd(PartEnd, frozen=True, tag="reasoning-end"):
     """The reasoning part is closed."""
 
 
+class Call(msgspec.Struct, frozen=True):
+    """A call of a tool that the model asks for."""
+
+    name: str
+    arguments: str
+    """JSON text, as the model wrote it: it may be invalid."""
+
+
+class ToolCall(Event, frozen=True, tag="data-tool-call"):
+    """The model asks whoever asked it to call a tool, all of it said (EV9)."""
+
+    id: str
+    data: Call
+
+
+class VersionRef(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which version of a project a run makes."""
+
+    project_id: str
+    version_id: str
+    ordinal: int
+    parent_id: str | None
+    run_id: str
+    model: str
+
+
+class VersionStart(Event, frozen=True, tag="data-version-start"):
+    """This run makes a version of a project (EV10)."""
+
+    data: VersionRef
+
+
+class Said(msgspec.Struct, frozen=True, rename="camel"):
+    """Text that is shown while it is made."""
+
+    text: str
+
+
+class Planning(Event, frozen=True, tag="data-planning"):
+    """The plan of a version grows."""
+
+    data: Said
+    transient: Literal[True]
+
+
+class StepRef(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A step of the making of a version."""
+
+    step: str
+    """context, generate, apply, static, install, boot, contract, probe, test, repair."""
+    label: str
+    """For people."""
+    attempt: int
+    """Counts repairs: 0 is the first."""
+
+
+class StepBegin(Event, frozen=True, tag="data-step-start"):
+    """A step begins."""
+
+    data: StepRef
+    transient: Literal[True]
+
+
+class FileRef(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A file that is being written."""
+
+    path: str
+    op: Literal["create", "modify"]
+    attempt: int
+    """A later attempt at the same path supersedes those before it."""
+
+
+class FileGenerating(Event, frozen=True, tag="data-file-generating"):
+    """A file is begun. Its path has been checked."""
+
+    data: FileRef
+    transient: Literal[True]
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Some of the text of a file."""
+
+    path: str
+    attempt: int
+    offset: int
+    """Where it belongs, in UTF-16 code units; contiguous."""
+    text: str
+
+
+class CodeChunk(Event, frozen=True, tag="data-code-chunk"):
+    """The file grows."""
+
+    data: Code
+    transient: Literal[True]
+
+
+class FileResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What became of a file: its path stands in one of the lists."""
+
+    path: str
+    created: Sequence[str] = ()
+    modified: Sequence[str] = ()
+    deleted: Sequence[str] = ()
+    sha256: str | None = None
+    """Of its content, which can be fetched by it; None: it is gone."""
+    bytes: int = 0
+    attempt: int = 1
+
+
+class FileComplete(Event, frozen=True, tag="data-file-complete"):
+    """A file is whole and kept, or gone."""
+
+    data: FileResult
+    transient: Literal[True]
+
+
+class CheckState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """How a check of a version stands."""
+
+    stage: str
+    status: Literal["running", "passed", "failed", "skipped", "error"]
+    attempt: int
+    summary: str = ""
+    diagnostics: Sequence[Any] = ()
+    """kind, message, path, line."""
+
+
+class CheckUpdate(Event, frozen=True, tag="data-check-update"):
+    """A check begins, or has found something."""
+
+    data: CheckState
+    transient: Literal[True]
+
+
+class VersionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """How a version has ended."""
+
+    version_id: str
+    status: str
+    manifest: str | None = None
+    """The hash of all its files."""
+    files: int = 0
+    generation_ms: int = 0
+    total_ms: int = 0
+    repairs: int = 0
+
+
+class VersionComplete(Event, frozen=True, tag="data-version-complete"):
+    """The version is there, and what is known of it."""
+
+    data: VersionState
+    transient: Literal[True]
+
+
+class BuildFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """Why there is no version, and what is kept; or, as a warning, what was not done."""
+
+    code: str
+    message: str
+    retryable: bool
+    kept_files: Sequence[str]
+    """Finished files, with which a retry goes on."""
+    warning: bool = False
+
+
+class BuildError(Event, frozen=True, tag="data-error"):
+    """There will be no version of this run (E2), unless it is a warning."""
+
+    data: BuildFailure
+    transient: Literal[True]
+
+
 class Finish(Event, frozen=True, tag="finish"):
     """The stock ending of a completed answer."""
 
@@ -138,7 +311,24 @@ class RunEnd(Event, frozen=True, tag="data-run-end"):
 
 
 PartEvent = TextStart | TextDelta | TextEnd | ReasoningStart | ReasoningDelta | ReasoningEnd
-RunEvent = Start | StartStep | FinishStep | PartEvent | Finish | Abort | Error | Restart | RunEnd
+BuildEvent = (
+    Planning | StepBegin | FileGenerating | CodeChunk | FileComplete | CheckUpdate | VersionComplete | BuildError
+)
+"""How a version is made (E2): shown while it happens, and no part of the message."""
+RunEvent = (
+    Start
+    | VersionStart
+    | StartStep
+    | FinishStep
+    | PartEvent
+    | ToolCall
+    | BuildEvent
+    | Finish
+    | Abort
+    | Error
+    | Restart
+    | RunEnd
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)

@@ -6,10 +6,8 @@ from typing import Literal, assert_never
 import msgspec
 
 from penstock.runs.events import (
-    Abort,
+    Call,
     End,
-    Error,
-    Finish,
     FinishStep,
     PartEvent,
     ReasoningDelta,
@@ -23,6 +21,9 @@ from penstock.runs.events import (
     TextDelta,
     TextEnd,
     TextStart,
+    ToolCall,
+    VersionRef,
+    VersionStart,
 )
 
 PartState = Literal["streaming", "done"]
@@ -47,7 +48,20 @@ class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning", tag_field="typ
     state: PartState = "done"
 
 
-Part = StepStart | TextPart | ReasoningPart
+class CallPart(msgspec.Struct, frozen=True, tag="data-tool-call", tag_field="type"):
+    """A call of a tool that the model asked for."""
+
+    id: str
+    data: Call
+
+
+class VersionPart(msgspec.Struct, frozen=True, tag="data-version-start", tag_field="type"):
+    """The version of a project that the answer tells of."""
+
+    data: VersionRef
+
+
+Part = StepStart | TextPart | ReasoningPart | CallPart | VersionPart
 
 
 class _Growing:
@@ -73,14 +87,14 @@ class Fold:
         """Begin before the first event."""
         self.start: Start | None = None
         self.end: End | None = None
-        self._parts: list[_Growing | None] = []
+        self._parts: list[_Growing | CallPart | VersionPart | None] = []
         """None is the start of a step."""
         self._open: dict[tuple[str, str], _Growing] = {}
 
     @property
     def parts(self) -> list[Part]:
         """The parts so far."""
-        return [StepStart() if part is None else part.made() for part in self._parts]
+        return [_made(part) for part in self._parts]
 
     @property
     def has_step_content(self) -> bool:
@@ -107,10 +121,14 @@ class Fold:
                 self._open.clear()
             case RunEnd():
                 self.end = event.data
-            case FinishStep() | Finish() | Abort() | Error():
-                pass
-            case _:
+            case ToolCall():
+                self._parts.append(CallPart(event.id, event.data))
+            case VersionStart():
+                self._parts.append(VersionPart(event.data))
+            case TextStart() | TextDelta() | TextEnd() | ReasoningStart() | ReasoningDelta() | ReasoningEnd():
                 self._apply_part(event)
+            case _:
+                pass  # It changes nothing that is kept.
 
     def _apply_part(self, event: PartEvent) -> None:
         match event:
@@ -132,6 +150,12 @@ class Fold:
             if self._parts[index - 1] is None:
                 return index
         return 0
+
+
+def _made(part: _Growing | CallPart | VersionPart | None) -> Part:
+    if part is None:
+        return StepStart()
+    return part.made() if isinstance(part, _Growing) else part
 
 
 def _kind_of(event: PartEvent) -> Literal["text", "reasoning"]:
@@ -167,6 +191,10 @@ def replay(parts: Iterable[Part]) -> list[RunEvent]:
                 events += [TextStart(part_id), TextDelta(part_id, part.text), TextEnd(part_id)]
             case ReasoningPart():
                 events += [ReasoningStart(part.id), ReasoningDelta(part.id, part.text), ReasoningEnd(part.id)]
+            case CallPart():
+                events.append(ToolCall(part.id, part.data))
+            case VersionPart():
+                events.append(VersionStart(part.data))
             case _:
                 assert_never(part)
     if in_step:

@@ -1,6 +1,11 @@
 """Joins neighbouring deltas of one part into one event, for the log (A12) and for replays (CF3). Pure."""
 
-from penstock.runs.events import ReasoningDelta, RunEvent, TextDelta
+import msgspec
+
+from penstock.runs.events import CodeChunk, Planning, ReasoningDelta, RunEvent, Said, TextDelta
+
+Delta = TextDelta | ReasoningDelta | CodeChunk | Planning
+"""What grows."""
 
 
 class Joiner:
@@ -20,14 +25,15 @@ class Joiner:
 
     def add(self, event: RunEvent, units: int = 1) -> None:
         """Take the next event, and how many events it stands for already."""
-        if not isinstance(event, TextDelta | ReasoningDelta):
+        if not isinstance(event, Delta):
             self._seal()
             self._joined.append((units, event))
             return
-        self.delta_chars += len(event.delta)
+        text = _text_of(event)
+        self.delta_chars += len(text)
         last = self._joined[-1][1] if self._joined else None
-        if isinstance(last, TextDelta | ReasoningDelta) and type(last) is type(event) and last.id == event.id:
-            self._pieces.append(event.delta)
+        if last is not None and _goes_on(last, event):
+            self._pieces.append(text)
             self._piece_units += units
         else:
             self._seal()
@@ -43,8 +49,32 @@ class Joiner:
     def _seal(self) -> None:
         if self._pieces:
             count, last = self._joined[-1]
-            assert isinstance(last, TextDelta | ReasoningDelta)
-            whole = last.delta + "".join(self._pieces)
-            self._joined[-1] = (count + self._piece_units, type(last)(last.id, whole))
+            assert isinstance(last, Delta)
+            self._joined[-1] = (count + self._piece_units, _grown(last, "".join(self._pieces)))
             self._pieces.clear()
             self._piece_units = 0
+
+
+def _text_of(event: Delta) -> str:
+    return event.data.text if isinstance(event, CodeChunk | Planning) else event.delta
+
+
+def _goes_on(last: RunEvent, event: Delta) -> bool:
+    """Say whether one is more of the other. Whoever writes code sends it in order: offsets follow from the texts."""
+    if isinstance(event, CodeChunk):
+        return isinstance(last, CodeChunk) and _file(last) == _file(event)
+    if isinstance(event, Planning):
+        return isinstance(last, Planning)
+    return isinstance(last, TextDelta | ReasoningDelta) and type(last) is type(event) and last.id == event.id
+
+
+def _file(event: CodeChunk) -> tuple[str, int]:
+    return event.data.path, event.data.attempt
+
+
+def _grown(event: Delta, text: str) -> Delta:
+    if isinstance(event, CodeChunk):
+        return CodeChunk(msgspec.structs.replace(event.data, text=event.data.text + text), transient=True)
+    if isinstance(event, Planning):
+        return Planning(Said(event.data.text + text), transient=True)
+    return type(event)(event.id, event.delta + text)

@@ -27,6 +27,9 @@ STOP_TOPIC = "stop"
 
 MAX_RUNS = 200
 """Runs that one process executes at the same time."""
+DRAIN_SECONDS = 3.0
+"""How long a closing worker may take to hand its runs over: a tenth of a second while the database is there. While it
+is away nobody waits for it: the leases end by themselves, and a container that lingers is killed after 10 s."""
 _LOOK_SECONDS = 1.0
 """Hints can be lost: look for work and stops this often."""
 
@@ -73,15 +76,26 @@ class Worker:
         self.tasks.spawn(self._renew_for_ever(), "renew")
 
     async def close(self) -> None:
-        """Stop claiming, hand every run over, and wait until that is written."""
+        """Stop claiming, hand every run over, and wait until that is written, but not for ever."""
         await self.tasks.cancel_all()
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._drain()
+        except TimeoutError:
+            logger.warning("%d runs could not be handed over: the database is away.", len(self._held))
+        # What could not be handed over is torn off; what is not compacted yet, a sweep compacts.
+        await self.executor.tasks.cancel_all()
+        if self.alive is not None:
+            # Others may take over from here on.
+            await self.alive.close()
+
+    async def _drain(self) -> None:
         await self._claims.wait_all()
         tasks = [held.task for held in self._held.values()]
         for held in list(self._held.values()):
             held.interrupt("hand-over")
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self.alive is not None:
-            await self.alive.close()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _claim_for_ever(self) -> None:
         with self.wake.waiting(WORK_TOPIC) as hint:

@@ -4,9 +4,14 @@ queued ──► running ──► completed | stopped | failed | interrupted
    ▲          │
    └──────────┘ handed over when its worker drains
 
+The live runs of a chat stand in line. The first is answering, or will be as soon as a worker has it; each of the others
+waits until all before it are over. One that is to be stopped leaves the line at once: it asks nobody.
+
 RunError
 ├── RunNotFound
 ├── RunLive        the chat already has a run that is not over
+├── QueueFull      as many questions wait as may
+├── RunOver        there is nothing to stop any more
 └── LeaseLost      another worker has taken the run over
 """
 
@@ -35,10 +40,27 @@ class RunLive(Conflict):
     code = "run_live"
 
 
+class QueueFull(Conflict):
+    """Too many questions are waiting in this chat already. Wait for an answer first."""
+
+    code = "queue_full"
+
+
+class RunOver(Conflict):
+    """This answer is over: there is nothing to stop."""
+
+    code = "run_over"
+
+
 class LeaseLost(PenstockError):
     """Another worker has taken the run over."""
 
     code = "lease_lost"
+
+
+def path_of(run_id: str) -> str:
+    """Return where a run's log stands."""
+    return f"runs/{run_id}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +69,14 @@ class Run:
 
     id: str
     kind: str
-    """What handles it: `answer`."""
+    """What handles it: `answer`, `completion`, `build`."""
     owner_id: IdentityId
     chat_id: str
     message_id: str
     """The message that it writes."""
     status: RunStatus
+    place: int
+    """In the line of its chat's live runs: those with a lower one come first."""
     model: str
     settings: Mapping[str, Any]
     """What was asked for beside the model: temperature, maxTokens, systemPrompt."""
@@ -65,13 +89,16 @@ class Run:
     @property
     def stream_path(self) -> str:
         """Where its log stands."""
-        return f"runs/{self.id}"
+        return path_of(self.id)
 
     @property
     def is_live(self) -> bool:
         """Whether it is not over."""
         return self.status in LIVE
 
+
+MAX_QUEUED = 5
+"""Questions that may wait in a chat behind the one that is being answered."""
 
 PRODUCER = "worker"
 """The producer id of whoever executes a run; its epoch is the run's."""

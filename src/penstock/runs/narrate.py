@@ -2,8 +2,20 @@
 
 from collections.abc import Iterable
 
-from penstock.providers.base import Delta, Finish, FinishReason, Reasoning, Text, Usage
+from penstock.providers.base import (
+    Delta,
+    Finish,
+    FinishReason,
+    Handle,
+    Reasoning,
+    State,
+    Text,
+    ToolArgs,
+    ToolStart,
+    Usage,
+)
 from penstock.runs.events import (
+    Call,
     FinishStep,
     PartEvent,
     ReasoningDelta,
@@ -14,6 +26,7 @@ from penstock.runs.events import (
     TextEnd,
     TextStart,
     TokenCount,
+    ToolCall,
 )
 from penstock.runs.fold import Fold
 
@@ -21,6 +34,19 @@ _OPEN: dict[type[Text] | type[Reasoning], type[TextStart] | type[ReasoningStart]
     Text: TextStart,
     Reasoning: ReasoningStart,
 }
+
+
+class _OpenCall:
+    """A call of a tool while it is said."""
+
+    def __init__(self, call_id: str, name: str) -> None:
+        self.id = call_id
+        self.name = name
+        self.arguments: list[str] = []
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\ufffd")  # Postgres holds no NUL in a text
 
 
 class Narrator:
@@ -31,6 +57,10 @@ class Narrator:
         self.folded = folded
         self.usage: TokenCount | None = None
         self.finish_reason: FinishReason | None = None
+        self.handle: Handle | None = None
+        """Where the provider's answer can be taken up, behind all that has been told."""
+        self._calls: dict[int, _OpenCall] = {}
+        """The calls of tools that are being said, by slot: they are told whole."""
         self._next_part = len(folded.parts)
 
     def tell(self, deltas: Iterable[Delta]) -> list[RunEvent]:
@@ -40,11 +70,23 @@ class Narrator:
             match delta:
                 case Text() | Reasoning():
                     if delta.text:
-                        events += self._grow(delta)
+                        events += [*self._tell_calls(), *self._grow(delta)]
                 case Usage():
                     self.usage = TokenCount(delta.input_tokens, delta.output_tokens)
                 case Finish():
                     self.finish_reason = delta.reason
+                    events += self._tell_calls()
+                case Handle():
+                    # Whoever takes the answer up has to hear a call that is half said from its beginning.
+                    if not self._calls:
+                        self.handle = delta
+                case ToolStart():
+                    self._calls[delta.slot] = _OpenCall(delta.id, delta.name)
+                case ToolArgs():
+                    if delta.slot in self._calls:
+                        self._calls[delta.slot].arguments.append(_storable(delta.text))
+                case State():
+                    pass  # Nobody could give it back yet.
         return events
 
     def note(self, events: Iterable[RunEvent]) -> None:
@@ -63,6 +105,15 @@ class Narrator:
         self.note([finish])
         return events
 
+    def _tell_calls(self) -> list[RunEvent]:
+        calls, self._calls = self._calls, {}
+        told: list[RunEvent] = [
+            ToolCall(_storable(call.id), Call(_storable(call.name), "".join(call.arguments))) for call in calls.values()
+        ]
+        closing = list(self._close()) if told else []
+        self.note(told)
+        return [*closing, *told]
+
     def _grow(self, delta: Text | Reasoning) -> list[PartEvent]:
         events: list[PartEvent] = []
         opener = _OPEN[type(delta)]
@@ -74,7 +125,7 @@ class Narrator:
             events.append(open_part)
             self.note([open_part])
         part_id = open_part.id
-        text = delta.text.replace("\0", "\ufffd")  # Postgres holds no NUL in a text
+        text = _storable(delta.text)
         growth = TextDelta(part_id, text) if isinstance(delta, Text) else ReasoningDelta(part_id, text)
         self.note([growth])
         return [*events, growth]

@@ -7,7 +7,7 @@ from functools import partial
 from penstock.actor import Actor
 from penstock.db.database import Database
 from penstock.runs import store
-from penstock.runs.execute import run_topic
+from penstock.runs.execute import WORK_TOPIC, run_topic
 from penstock.runs.lease import STOP_TOPIC
 from penstock.runs.model import Run
 from penstock.streams.wake import Wake
@@ -30,10 +30,11 @@ class RunService:
     async def stop(self, actor: Actor, run_id: str, seconds: float = 5) -> Run:
         """Ask for the run's stop and return it once its partial answer is stored (or after so many seconds).
 
-        A run that is over is returned as it is. Raises RunNotFound.
+        One that waits in line ends without having asked anybody. Raises RunNotFound or RunOver.
         """
         await self._database.write(actor, partial(store.request_stop, actor=actor, run_id=run_id))
-        self._wake.publish([STOP_TOPIC])
+        # Whoever holds it hears the one; if nobody does, whoever is free hears the other, and ends it.
+        self._wake.publish([STOP_TOPIC, WORK_TOPIC])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 return await self.ended(actor, run_id)

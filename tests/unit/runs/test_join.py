@@ -4,11 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.runs.events import (
+    Code,
+    CodeChunk,
     PartEvent,
+    Planning,
     ReasoningDelta,
     ReasoningEnd,
     ReasoningStart,
     RunEvent,
+    Said,
     StartStep,
     TextDelta,
     TextEnd,
@@ -106,3 +110,24 @@ def test_the_characters_that_wait_are_counted(events: list[RunEvent]) -> None:
 
 def test_an_empty_joiner_gives_nothing() -> None:
     assert Joiner().take() == []
+
+
+def test_code_of_one_attempt_at_a_file_and_words_of_a_plan_are_joined() -> None:
+    """E2: offsets stay those of where each begins."""
+
+    def code(path: str, attempt: int, offset: int, text: str) -> CodeChunk:
+        return CodeChunk(Code(path=path, attempt=attempt, offset=offset, text=text), transient=True)
+
+    joiner = Joiner()
+    for event in (
+        *(Planning(Said(text), transient=True) for text in ("a ", "plan")),
+        *(code("a.py", 1, 0, "x = "), code("a.py", 1, 4, "1"), code("a.py", 1, 5, "\n")),
+        *(code("a.py", 2, 0, "y"), code("b.py", 1, 0, "z")),
+    ):
+        joiner.add(event)
+    assert joiner.take() == [
+        (2, Planning(Said("a plan"), transient=True)),
+        (3, code("a.py", 1, 0, "x = 1\n")),
+        (1, code("a.py", 2, 0, "y")),
+        (1, code("b.py", 1, 0, "z")),
+    ]

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.providers.base import Delta, Finish, Reasoning, Text, Usage
+from penstock.providers.base import Delta, Finish, Handle, Reasoning, Text, ToolArgs, ToolStart, Usage
 from penstock.runs.events import (
+    Call,
     FinishStep,
     ReasoningDelta,
     ReasoningEnd,
@@ -21,8 +22,9 @@ from penstock.runs.events import (
     TextEnd,
     TextStart,
     TokenCount,
+    ToolCall,
 )
-from penstock.runs.fold import Fold, ReasoningPart, TextPart, fold
+from penstock.runs.fold import CallPart, Fold, ReasoningPart, TextPart, fold
 from penstock.runs.narrate import Narrator
 
 BATCHES = st.lists(
@@ -177,3 +179,31 @@ def test_reasoning_and_text_are_parts_of_their_own_in_the_order_they_came() -> N
         (ReasoningPart, "oh"),
         (TextPart, "c"),
     ]
+
+
+def test_calls_of_tools_are_told_whole_between_parts() -> None:
+    """EV9: however their pieces came."""
+    narrator = begun()
+    first = [Text("Wait."), ToolStart(slot=0, id="a", name="x"), ToolStart(slot=1, id="b", name="y"), ToolArgs(1, "{")]
+    told = narrator.tell(first)
+    told += narrator.tell([ToolArgs(0, '{"n": 1}'), ToolArgs(1, "}\0"), Finish("tool-calls")])
+    assert told == [
+        TextStart("p0"),
+        TextDelta("p0", "Wait."),
+        TextEnd("p0"),
+        ToolCall("a", Call("x", '{"n": 1}')),
+        ToolCall("b", Call("y", "{}\ufffd")),
+    ]
+    assert narrator.folded.parts[-1] == CallPart("b", Call("y", "{}\ufffd"))
+    assert fold([START, StartStep(), *told]).parts == narrator.folded.parts
+
+
+def test_a_call_that_is_half_said_is_heard_again_from_its_beginning() -> None:
+    """A7: the handle stands before it until it has been told, and never before text that has been told."""
+    narrator = begun()
+    narrator.tell([Text("Wait."), Handle("r", 1)])
+    narrator.tell([ToolStart(slot=0, id="a", name="x"), Handle("r", 2)])
+    assert narrator.handle == Handle("r", 1)
+    told = narrator.tell([ToolArgs(0, "{}"), Text("So."), Handle("r", 5)])
+    assert told[1] == ToolCall("a", Call("x", "{}"))
+    assert narrator.handle == Handle("r", 5)

@@ -1,0 +1,136 @@
+"""Asks a model until an answer is there or cannot be had: taken up, asked for again, or asked for another way."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from penstock.providers.base import (
+    Attachable,
+    Capabilities,
+    ChatRequest,
+    Delta,
+    Handle,
+    Model,
+    Provider,
+    ProviderError,
+)
+from penstock.providers.router import Journey, Way
+
+_RETRIES = 3
+_RETRY_BASE_SECONDS = 0.5
+_RETRY_CAP_SECONDS = 8.0
+
+
+def _no_other(_error: ProviderError) -> None:
+    """Know of nothing else to ask."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What a run asks of which model."""
+
+    provider: Provider
+    capabilities: Capabilities
+    request: ChatRequest
+    way: Way | None = None
+    """How it was chosen; None where there was no choice."""
+    fallback: "Callable[[ProviderError], Prepared | None]" = field(default=_no_other, repr=False)
+    """Returns what to ask instead, after this error before the first token."""
+
+
+def prepared_on(journey: Journey, way: Way, request: Callable[[Model], ChatRequest]) -> Prepared:
+    """Return what is asked on this way of the journey, and on those after it when it fails."""
+
+    def fallback(error: ProviderError) -> Prepared | None:
+        other = journey.after(error)
+        return None if other is None else prepared_on(journey, other, request)
+
+    return Prepared(
+        provider=way.provider,
+        capabilities=way.model.capabilities,
+        request=request(way.model),
+        way=way,
+        fallback=fallback,
+    )
+
+
+class Listener(Protocol):
+    """Hears an answer while it is made."""
+
+    @property
+    def handle(self) -> Handle | None:
+        """Where the provider's answer can be taken up, behind all that has been heard."""
+        ...
+
+    @handle.setter
+    def handle(self, handle: Handle | None) -> None: ...
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether something of the answer has been shown: then nobody else is asked, and nothing anew."""
+        ...
+
+    def choose(self, prepared: Prepared) -> None:
+        """Note who is asked now."""
+        ...
+
+    def begin(self, prepared: Prepared) -> ChatRequest:
+        """Return what to ask."""
+        ...
+
+    async def hear(self, batch: Sequence[Delta]) -> None:
+        """Take what comes."""
+        ...
+
+
+async def ask(listener: Listener, prepared: Prepared) -> None:
+    """Take the answer up where the provider goes on making it without us; else ask for it (A7).
+
+    What breaks off is taken up again. What cannot be taken up is asked for another way, where there is one (C5),
+    or again, later and later, as long as nothing of the answer has been shown (A11).
+    """
+    retry = 0
+    while True:
+        handle, provider = listener.handle, prepared.provider
+        try:
+            if handle is not None and isinstance(provider, Attachable):
+                await _relay(listener, provider.attach(handle))
+            else:
+                await _relay(listener, provider.stream(listener.begin(prepared)))
+        except ProviderError as error:
+            if listener.handle not in {None, handle}:
+                retry = 0  # It had gone on meanwhile.
+            if handle is not None and error.is_gone:
+                listener.handle = None
+                continue
+            if listener.handle is None or not error.is_lost:
+                if listener.has_heard:
+                    raise
+                if (other := prepared.fallback(error)) is not None:
+                    prepared, listener.handle = other, None
+                    listener.choose(other)
+                    continue
+                if not error.retryable:
+                    raise
+                listener.handle = None
+            if retry == _RETRIES:
+                raise
+            await asyncio.sleep(_backoff(retry, error))
+            retry += 1
+        else:
+            return
+
+
+async def _relay(listener: Listener, answer: AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]) -> None:
+    async with answer as batches:
+        async for batch in batches:
+            await listener.hear(batch)
+
+
+def _backoff(retry: int, error: ProviderError) -> float:
+    """Return the seconds to wait before this retry."""
+    backoff = min(_RETRY_CAP_SECONDS, _RETRY_BASE_SECONDS * 2**retry) * random.uniform(0.5, 1)  # noqa: S311
+    return max(backoff, min(error.retry_after or 0, _RETRY_CAP_SECONDS))
