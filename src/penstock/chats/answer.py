@@ -1,20 +1,27 @@
 """The run kind `answer`: what a chat asks of a model, and what becomes of the message."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from penstock.actor import Actor
+from penstock.actor import SYSTEM, IdentityId
 from penstock.chats import store
-from penstock.chats.context import choose_turns
+from penstock.chats.changes import Changes, MessageStatusSet
+from penstock.chats.context import choose
 from penstock.chats.model import Message
 from penstock.db.database import Database
-from penstock.kit.clock import Clock
-from penstock.providers.base import ChatRequest
-from penstock.providers.catalog import Catalog
-from penstock.runs.execute import Outcome, Prepared
-from penstock.runs.fold import Part, text_of
+from penstock.db.schema import now_ms
+from penstock.keys.service import KeyService
+from penstock.kit.clock import Clock, Millis
+from penstock.limits import store as quotas
+from penstock.providers.base import ChatRequest, Model
+from penstock.providers.router import Journey, Router
+from penstock.runs.ask import Prepared, prepared_on
+from penstock.runs.execute import Outcome
+from penstock.runs.fold import Part, StepStart, text_of
 from penstock.runs.model import Run
 
 MOST_MESSAGES = 500
@@ -24,56 +31,103 @@ MOST_MESSAGES = 500
 class Answer:
     """Prepares and settles the runs that answer a message."""
 
-    def __init__(self, database: Database, catalog: Catalog, clock: Clock) -> None:
-        """Take where chats are stored and models are known."""
+    def __init__(self, database: Database, router: Router, keys: KeyService, clock: Clock) -> None:
+        """Take where chats are stored, who knows whom to ask, and whose keys there are."""
         self._database = database
-        self._catalog = catalog
+        self._router = router
+        self._keys = keys
         self._clock = clock
 
     async def prepare(self, run: Run) -> Prepared:
-        """Ask the run's model with as much of the conversation as it can take. Raises UnknownModel."""
-        provider, model = self._catalog.resolve(run.model)
-        actor = Actor(run.owner_id)
+        """Ask the run's model with as much of the conversation as it can take. Raises UnknownModel or NoKey."""
 
-        def load(connection: sa.Connection) -> tuple[Message, Sequence[Message]]:
-            message = store.get_message(connection, actor, run.chat_id, run.message_id)
+        # As the system: the chat may have become another owner's meanwhile, when its visitor signed in.
+        def load(connection: sa.Connection) -> tuple[IdentityId, Message, Sequence[Message]]:
+            message = store.get_message(connection, SYSTEM, run.chat_id, run.message_id)
             assert message.parent_id is not None, "an answer follows a message"
-            return message, store.list_path(connection, actor, run.chat_id, message.parent_id, MOST_MESSAGES)
+            history = store.list_path(connection, message.parent_id, MOST_MESSAGES)
+            return store.get_chat(connection, SYSTEM, run.chat_id).owner_id, message, history
 
-        message, history = await self._database.read(actor, load)
-        base = msgspec.convert(message.parts, list[Part])
-        turns = choose_turns(
-            history,
-            system_prompt=run.settings.get("systemPrompt"),
-            context_window=model.capabilities.context_window,
-            unfinished="" if model.capabilities.continues_prefix else text_of(base),
-        )
-        request = ChatRequest(
-            model=run.model.partition("/")[2],
-            turns=turns,
-            temperature=run.settings.get("temperature"),
-            max_tokens=run.settings.get("maxTokens"),
-        )
-        return Prepared(provider=provider, capabilities=model.capabilities, request=request)
+        owner, message, history = await self._database.read(SYSTEM, load)
+        if message.status == "pending":
+            await self._database.write(SYSTEM, partial(self._begin, run=run))
+        journey = await journey_of(self._router, self._keys, run.model, owner)
+        return prepared_on(journey, journey.begin(), partial(_request, run.settings, history, message))
 
-    def settle(self, connection: sa.Connection, run: Run, outcome: Outcome) -> None:
-        """Store the answer and how it ended; the chat is free for the next message."""
+    def _begin(self, connection: sa.Connection, run: Run) -> None:
+        changes = Changes(store.get_chat(connection, SYSTEM, run.chat_id).owner_id)
+        begin_answer(connection, run, changes)
+        changes.write(connection, self._clock())
+
+    def settle(self, connection: sa.Connection, run: Run, outcome: Outcome) -> Sequence[str]:
+        """Store the answer and how it ended; the chat goes on with the next question in line, or is free.
+
+        A question of which nothing came takes nothing from the day's messages.
+        """
         end = outcome.end
         now = self._clock()
-        store.update_message(
-            connection,
-            run.message_id,
-            status=end.status,
-            parts=msgspec.to_builtins(outcome.parts),
-            text=text_of(outcome.parts),
-            finish_reason=end.finish_reason,
-            input_tokens=end.usage.input_tokens if end.usage else None,
-            output_tokens=end.usage.output_tokens if end.usage else None,
-            error_code=end.code,
-            error_message=end.message,
-            error_retryable=end.retryable,
-            first_token_at=outcome.first_token_at,
-            completed_at=now,
-        )
+        store.end_message(connection, run.message_id, outcome, now, record_of(outcome, now))
+        chat = store.lock_chat(connection, SYSTEM, run.chat_id)
+        is_empty = all(isinstance(part, StepStart) for part in outcome.parts)
+        if is_empty and (question_id := store.question_in_vain(connection, run.message_id)):
+            quotas.give_back(connection, question_id)
+        quotas.forget_past(connection, now_ms)
         status = "completed" if end.status in {"completed", "stopped"} else "error"
-        store.update_chat(connection, Actor(run.owner_id), run.chat_id, status=status, updated_at=now)
+        if chat.live_run_id is not None:
+            status = "streaming"
+        store.update_chat(connection, SYSTEM, run.chat_id, status=status, updated_at=now)
+        changes = Changes(chat.owner_id)
+        changes.touch(run.chat_id)
+        changes.end(run, end.status)
+        return changes.write(connection, now)
+
+
+def begin_answer(connection: sa.Connection, run: Run, changes: Changes) -> None:
+    """Let the answer be seen to be written, now that its turn has come."""
+    if store.begin_message(connection, run.message_id):
+        changes.tell(MessageStatusSet(run.chat_id, run.message_id, "streaming"))
+
+
+async def journey_of(router: Router, keys: KeyService, model: str, owner: IdentityId) -> Journey:
+    """Return the ways to ask a model for somebody, whose own keys come first."""
+    return router.journey(model, await keys.secrets(owner, router.providers(model)))
+
+
+def _request(settings: Mapping[str, Any], history: Sequence[Message], message: Message, model: Model) -> ChatRequest:
+    """Return what this model is asked to answer, or to go on with where the message holds something already."""
+    begun = text_of(msgspec.convert(message.parts, list[Part]))
+    choice = choose(
+        history,
+        model.capabilities,
+        system_prompt=settings.get("systemPrompt"),
+        max_tokens=settings.get("maxTokens"),
+        unfinished="" if model.capabilities.continues_prefix else begun,
+    )
+    return ChatRequest(
+        model=model.id.partition("/")[2],
+        turns=choice.turns,
+        temperature=settings.get("temperature"),
+        max_tokens=settings.get("maxTokens"),
+        reasoning_effort=settings.get("reasoningEffort"),
+    )
+
+
+def record_of(outcome: Outcome, now: Millis) -> Mapping[str, Any] | None:
+    """Return who was asked and what it took (B6); None where nobody was."""
+    way, usage = outcome.way, outcome.end.usage
+    if way is None:
+        return None
+    price, cost = way.model.price, None
+    if price is not None and usage is not None:
+        cost = round((usage.input_tokens * price.input + usage.output_tokens * price.output) / 1e6, 8)
+    began = outcome.first_token_at
+    return {
+        "model": way.model.id,
+        "provider": way.provider.id,
+        "keySource": way.key_source,
+        "route": way.route,
+        "reason": way.reason,
+        "firstTokenMs": None if began is None else began - outcome.begun_at,
+        "totalMs": now - outcome.begun_at,
+        "cost": cost,
+    }

@@ -1,41 +1,155 @@
-"""What a model is shown of a conversation: as many recent messages as its context window allows. Pure."""
+"""What a model is shown of a conversation: as many recent messages as its context window allows. Pure.
 
+Tokens are estimated: vocabularies differ between models and most are not published. A tenth of the window is kept free
+for what the estimate gets wrong.
+"""
+
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from penstock.chats.model import Message
-from penstock.providers.base import ChatTurn
+from penstock.providers.base import Capabilities, ChatTurn
 
-CHARS_PER_TOKEN = 4
-"""A cautious average for English; what matters is to stay within the window."""
+MARGIN = 10
+"""One part in ten of the window is kept free, as tokens are only estimated."""
 ANSWER_SHARE = 4
-"""One part in four of the window is left to the answer."""
+"""One part in four of the window is left to the answer, unless it is known to be shorter."""
+_MESSAGE_TOKENS = 4
+"""What a message takes beside its text."""
+_LEAST_CUT_TOKENS = 50
+"""What is cut shorter than this says nothing any more."""
+_CUT = "\n[…]\n"
 
 CONTINUE_INSTRUCTION = (
     "Your last message was cut off. Go on exactly where it ends, in the middle of a word if need be:"
     " repeat nothing, add no introduction and do not mention the interruption."
 )
 
+_BACK = re.compile(
+    r"(?i)\b(it|its|this|that|these|those|them|above|previous|earlier|before|again|same|instead|shorter|longer|simpler"
+    r"|better|continue|rewrite|rephrase|translate|summari[sz]e|explain)\b"
+)
+_SHORT = 300
+"""Characters: who writes more says themselves what they mean."""
 
-def choose_turns(
-    messages: Sequence[Message], *, system_prompt: str | None, context_window: int, unfinished: str = ""
-) -> list[ChatTurn]:
+Reason = Literal["last", "recent", "referred-to", "no-room", "empty"]
+"""Why a message goes along or does not: it is the last, one of those before it, or what the last refers to (cut where
+it is too long); there is no room, or there is nothing in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What becomes of one message."""
+
+    message_id: str
+    tokens: int
+    """Estimated; of what goes along."""
+    reason: Reason
+    is_cut: bool = False
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether it goes along."""
+        return self.reason not in {"no-room", "empty"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a model is shown, and how it was chosen. All figures are tokens."""
+
+    turns: Sequence[ChatTurn]
+    messages: Sequence[Chosen]
+    """In order."""
+    window: int
+    budget: int
+    """What may be sent."""
+    used: int
+    """What is sent, estimated."""
+
+
+def estimate(text: str) -> int:
+    """Return about how many tokens a text has: a quarter of its characters, and more where they are not ASCII.
+
+    A Chinese character counts 1.25, an emoji 1.75, a Cyrillic letter 0.75, as they take more bytes.
+    """
+    size = len(text)
+    if not text.isascii():
+        size += 2 * (len(text.encode("utf-8", "surrogatepass")) - size)
+    return -(-size // 4)
+
+
+def refers_back(text: str) -> bool:
+    """Say whether a request means something that was said before: "make it shorter"."""
+    return len(text) <= _SHORT and _BACK.search(text) is not None
+
+
+def choose(
+    messages: Sequence[Message],
+    capabilities: Capabilities,
+    *,
+    system_prompt: str | None = None,
+    max_tokens: int | None = None,
+    unfinished: str = "",
+) -> Choice:
     """Return the newest messages that fit, in order; the last one always goes along.
 
-    `unfinished` is the beginning of an answer that a model without prefix support is asked to go on with.
+    What the last one refers to goes along too, the middle left out where it is too long. `unfinished` is the beginning
+    of an answer that a model without prefix support is asked to go on with.
     """
-    budget = context_window * CHARS_PER_TOKEN * (ANSWER_SHARE - 1) // ANSWER_SHARE
-    budget -= len(system_prompt or "") + len(unfinished)
-    chosen: list[ChatTurn] = []
+    window = capabilities.context_window
+    budget = window - window // MARGIN - _reserved(capabilities, max_tokens)
+    used = _tokens(system_prompt) + _tokens(unfinished)
+    chosen: list[Chosen] = []
+    turns: list[ChatTurn] = []
+    is_full = False
+    wanted = bool(messages) and messages[-1].role == "user" and refers_back(messages[-1].text)
     for message in reversed(messages):
-        if not message.text:
-            continue
-        budget -= len(message.text)
-        if budget < 0 and chosen:
-            break
-        chosen.append(ChatTurn(role=message.role, text=message.text))
-    chosen.reverse()
+        text, tokens = message.text, _tokens(message.text)
+        reason: Reason = "recent" if turns else "last"
+        if not text:
+            reason = "empty"
+        elif is_full:
+            reason = "no-room"
+        elif turns and used + tokens > budget:
+            is_full = True
+            text = _shortened(text, budget - used) if wanted and len(turns) == 1 else ""
+            reason, tokens = ("referred-to", _tokens(text)) if text else ("no-room", tokens)
+        elif wanted and len(turns) == 1:
+            reason = "referred-to"
+        each = Chosen(message_id=message.id, tokens=tokens, reason=reason, is_cut=text not in {"", message.text})
+        chosen.append(each)
+        if each.is_sent:
+            used += tokens
+            turns.append(ChatTurn(role=message.role, text=text))
+    framed = _framed(turns[::-1], system_prompt, unfinished)
+    return Choice(turns=framed, messages=chosen[::-1], window=window, budget=budget, used=used)
+
+
+def _framed(turns: list[ChatTurn], system_prompt: str | None, unfinished: str) -> list[ChatTurn]:
     if system_prompt:
-        chosen.insert(0, ChatTurn(role="system", text=system_prompt))
+        turns.insert(0, ChatTurn(role="system", text=system_prompt))
     if unfinished:
-        chosen += [ChatTurn(role="assistant", text=unfinished), ChatTurn(role="user", text=CONTINUE_INSTRUCTION)]
-    return chosen
+        turns += [ChatTurn(role="assistant", text=unfinished), ChatTurn(role="user", text=CONTINUE_INSTRUCTION)]
+    return turns
+
+
+def _reserved(capabilities: Capabilities, max_tokens: int | None) -> int:
+    """Return the tokens that are left to the answer."""
+    share = capabilities.context_window // ANSWER_SHARE
+    limits = [share, *(each for each in (capabilities.max_output, max_tokens) if each is not None)]
+    return min(limits)
+
+
+def _tokens(text: str | None) -> int:
+    return estimate(text) + _MESSAGE_TOKENS if text else 0
+
+
+def _shortened(text: str, tokens: int) -> str:
+    """Return beginning and end of a text, about so many tokens together; nothing where that is too few."""
+    tokens -= _MESSAGE_TOKENS + estimate(_CUT)
+    if tokens < _LEAST_CUT_TOKENS:
+        return ""
+    half = len(text) * tokens // estimate(text) // 2
+    return text[:half] + _CUT + text[len(text) - half :]

@@ -4,18 +4,18 @@ ChatError
 ├── ChatNotFound
 ├── MessageNotFound
 ├── MessageEmpty, MessageTooLong    the text that was sent cannot be used
-├── ModelUnavailable
-├── CursorInvalid
-└── NothingToContinue, NothingToRegenerate
+├── CursorInvalid, ReactionInvalid
+└── NothingToContinue, NothingToRegenerate, NothingToEdit
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from penstock.actor import IdentityId
 from penstock.errors import Conflict, InvalidInput, NotFound
 from penstock.kit.clock import Millis
+from penstock.streams.model import Position
 
 T = TypeVar("T")
 
@@ -44,12 +44,6 @@ class MessageTooLong(InvalidInput):
     code = "message_too_long"
 
 
-class ModelUnavailable(InvalidInput):
-    """This model cannot be asked: there is no API key for its provider."""
-
-    code = "model_unavailable"
-
-
 class CursorInvalid(InvalidInput):
     """This cursor was never given out for this list."""
 
@@ -68,9 +62,22 @@ class NothingToRegenerate(InvalidInput):
     code = "nothing_to_regenerate"
 
 
+class ReactionInvalid(InvalidInput):
+    """A reaction is an emoji."""
+
+    code = "reaction_invalid"
+
+
+class NothingToEdit(InvalidInput):
+    """Only a message of your own can be written anew."""
+
+    code = "nothing_to_edit"
+
+
 ChatStatus = Literal["idle", "streaming", "completed", "error"]
 MessageStatus = Literal["pending", "streaming", "completed", "stopped", "failed", "interrupted"]
 Role = Literal["user", "assistant"]
+Rating = Literal["up", "down"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +97,40 @@ class Chat:
     last_message_at: Millis | None
     created_at: Millis
     updated_at: Millis
-    live_run_id: str | None = None
+    folder_id: str | None = None
+    """The folder that it is kept in."""
+    tags: Sequence[str] = ()
+    pinned: bool = False
+    archived: bool = False
+    """Put away: in no list that does not ask for it."""
+    origin: str | None = None
+    """What it was begun for, when that is no conversation: it is in no list then."""
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What messages are answered with that say nothing else."""
+    system_prompt: str | None = None
+    """Likewise."""
+    live_run_ids: Sequence[str] = ()
+    """Of the runs that are not over, in line."""
+
+    @property
+    def live_run_id(self) -> str | None:
+        """The run that is answering now."""
+        return self.live_run_ids[0] if self.live_run_ids else None
+
+    @property
+    def queued_run_ids(self) -> Sequence[str]:
+        """The runs that wait for it, in the order in which they will answer."""
+        return self.live_run_ids[1:]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Which:
+    """Which chats a list holds; None: whatever it is."""
+
+    archived: bool = False
+    pinned: bool | None = None
+    folder_id: str | None = None
+    tag: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +156,11 @@ class Message:
     """AI SDK message parts."""
     text: str
     model: str | None
+    """Or the route, as it was asked for."""
+    settings: Mapping[str, Any]
+    """As they were asked for."""
+    record: Mapping[str, Any] | None
+    """Of an answer: who was asked at last, with whose key, why, how long it took and what it cost (B6)."""
     finish_reason: str | None
     input_tokens: int | None
     output_tokens: int | None
@@ -123,6 +168,12 @@ class Message:
     run_id: str | None
     created_at: Millis
     completed_at: Millis | None
+    reactions: Sequence[str] = ()
+    """Emoji."""
+    rating: Rating | None = None
+    rating_reason: str | None = None
+    version_ids: Sequence[str] = ()
+    """Of the messages that follow the same one, oldest first: this one, its edits or other answers."""
 
     @property
     def is_continuable(self) -> bool:
@@ -132,9 +183,47 @@ class Message:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelUsage:
+    """What one model has used in a chat, on all its branches. Tokens as its provider counted them."""
+
+    model: str
+    answers: int
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listing(Generic[T]):
     """A page of a longer list."""
 
     items: Sequence[T]
     next_cursor: str | None
     """Where the next page begins; None at the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch(Listing[Message]):
+    """A page of a path, oldest first; the next one is older."""
+
+    previous_cursor: str | None
+    """Where the page of newer messages begins; None at the end of the path."""
+    leaf_id: str | None
+    """The last message of the path; None of a chat without messages."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Listing[Chat]):
+    """A page of chats, and where changes go on from there."""
+
+    changes: Position
+    """Of the owner's change stream: what comes from here on is not in the page yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A chat with its newest messages."""
+
+    chat: Chat
+    messages: Stretch
+    changes: Position
+    """As of a Snapshot."""

@@ -1,400 +1,228 @@
-"""What people do with chats: send, continue, make anew, list, open, rename, delete."""
+"""What people do with their chats: begin, list, open, rename, delete. What they ask in them is in `sending`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any
 
-import msgspec
 import sqlalchemy as sa
-from sqlalchemy import exc as sa_exc
 
 from penstock.actor import Actor, IdentityId
+from penstock.chats import changes as told
 from penstock.chats import store
-from penstock.chats.model import (
-    Chat,
-    ChatNotFound,
-    CursorInvalid,
-    Listing,
-    Message,
-    MessageEmpty,
-    MessageNotFound,
-    MessageTooLong,
-    ModelUnavailable,
-    NothingToContinue,
-    NothingToRegenerate,
-)
+from penstock.chats.changes import Changes, ChatDelete
+from penstock.chats.filing import store as filing
+from penstock.chats.model import Chat, Message, ModelUsage, Opened, Snapshot, Stretch, Which
+from penstock.chats.pages import parse_chat_cursor
+from penstock.chats.reactions import Mark, refuse_others
+from penstock.chats.reading import Place, choose_path, read_page
 from penstock.chats.title import title_of
-from penstock.db.database import Database
-from penstock.kit.clock import Clock, Millis
-from penstock.kit.ids import is_id, new_id
-from penstock.kit.text import is_storable
-from penstock.providers.catalog import Catalog
+from penstock.chats.transactions import Transactions
+from penstock.kit.ids import new_id
 from penstock.runs import store as runs
-from penstock.runs.execute import WORK_TOPIC
-from penstock.runs.fold import Part
 from penstock.runs.lease import STOP_TOPIC
-from penstock.runs.model import Run, RunLive
 from penstock.streams import store as streams
-from penstock.streams.wake import Wake
+from penstock.streams.model import Position, StreamNotFound
 
-T = TypeVar("T")
+END = Place()
+"""The newest messages of the chosen path."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Send:
-    """A request for an answer."""
+class ChatChange:
+    """What to change of a chat; None stays as it is."""
 
-    trigger: Literal["submit-message", "regenerate-message", "continue-message"] = "submit-message"
-    text: str = ""
-    """Of the new message."""
-    chat_id: str | None = None
-    """The chat to go on with; None begins one."""
-    alias: str | None = None
-    """The client's own id of the chat, where it has one instead."""
-    message_id: str | None = None
-    """The message to make anew or to continue."""
-    client_message_id: str | None = None
-    """The client's own id of the new message: sending it again finds the first run."""
+    title: str | None = None
     model: str | None = None
-    """None: the chat's own, else the default."""
-    default_model: str = ""
-    """Filled in by the service."""
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    settings: Mapping[str, Any] | None = None
+    """What messages are answered with that say nothing else."""
+    prompts: bool = False
+    """Whether `system_prompt` is its own from now on; None: it has none."""
+    system_prompt: str | None = None
+    leaf_id: str | None = None
+    """A message to have on the chosen path; below it the newest branch is chosen."""
+    pinned: bool | None = None
+    archived: bool | None = None
+    tags: Sequence[str] | None = None
+    moves: bool = False
+    """Whether it goes to the folder of `folder_id`, or out of all."""
+    folder_id: str | None = None
+
+
+LISTED = Which()
+"""All that are not put away."""
 
 
 class ChatService:
     """Chats, as their owners see them."""
 
-    def __init__(
-        self, database: Database, catalog: Catalog, wake: Wake, clock: Clock, *, max_message_chars: int
-    ) -> None:
-        """Take where chats are stored, models are known and workers are woken."""
-        self._database = database
-        self._catalog = catalog
-        self._wake = wake
-        self._clock = clock
-        self._max_message_chars = max_message_chars
-
-    async def send(self, owner: IdentityId, send: Send) -> Run:
-        """Store what was asked for and queue its run, all in one transaction, and return the run.
-
-        Raises an InvalidInput or NotFound for what cannot be used and RunLive while the chat is still answering; then
-        nothing is stored. A repeated send returns the first run.
-        """
-        if send.trigger == "submit-message":
-            self._check_text(send.text)
-        if send.model is not None and not self._catalog.resolve(send.model)[1].available:
-            raise ModelUnavailable
-        send = replace(send, default_model=await self._catalog.default())
-        act = {
-            "submit-message": self._submit,
-            "regenerate-message": self._regenerate,
-            "continue-message": self._continue,
-        }[send.trigger]
-        run = await self._write(Actor(owner), lambda connection: act(connection, owner, send))
-        self._wake.publish([WORK_TOPIC])
-        return run
-
-    async def _write(self, actor: Actor, work: Callable[[sa.Connection], T]) -> T:
-        try:
-            return await self._database.write(actor, work)
-        except sa_exc.IntegrityError:
-            # Somebody was faster with the same client id, alias or chat: the second look finds what they stored.
-            return await self._database.write(actor, work)
-
-    def _check_text(self, text: str) -> None:
-        if not text.strip():
-            raise MessageEmpty
-        if len(text) > self._max_message_chars:
-            raise MessageTooLong(
-                f"A message can have {self._max_message_chars:,} characters; this one has {len(text):,}.",
-                limit=self._max_message_chars,
-            )
-
-    def _submit(self, connection: sa.Connection, owner: IdentityId, send: Send) -> Run:
-        actor, now = Actor(owner), self._clock()
-        if send.client_message_id and (sent := store.find_sent(connection, actor, send.client_message_id)):
-            return _run_of_sent(connection, actor, sent)
-        chat = self._chat_for(connection, owner, send, now)
-        # Looked for again behind the chat's lock: the first of two sends at once may have been stored meanwhile. A chat
-        # begun just now is not kept for that: the message's unique id undoes it.
-        if (
-            chat.leaf_id
-            and send.client_message_id
-            and (sent := store.find_sent(connection, actor, send.client_message_id))
-        ):
-            return _run_of_sent(connection, actor, sent)
-        _refuse_while_live(chat)
-        leaf = store.get_message(connection, actor, chat.id, chat.leaf_id) if chat.leaf_id else None
-        question = store.insert_message(
-            connection,
-            message_id=new_id(),
-            chat_id=chat.id,
-            owner=owner,
-            parent=leaf,
-            role="user",
-            status="completed",
-            text=send.text,
-            client_id=send.client_message_id,
-            now=now,
-        )
-        return self._answer(connection, chat, question, send, now)
-
-    def _regenerate(self, connection: sa.Connection, owner: IdentityId, send: Send) -> Run:
-        chat = self._existing_chat(connection, Actor(owner), send)
-        _refuse_while_live(chat)
-        target = self._target(connection, chat, send)
-        if target.role == "user":
-            question = target
-        elif target.parent_id is None:
-            raise NothingToRegenerate
-        else:
-            question = store.get_message(connection, Actor(owner), chat.id, target.parent_id)
-        return self._answer(connection, chat, question, send, self._clock())
-
-    def _continue(self, connection: sa.Connection, owner: IdentityId, send: Send) -> Run:
-        chat = self._existing_chat(connection, Actor(owner), send)
-        _refuse_while_live(chat)
-        target = self._target(connection, chat, send)
-        if not target.is_continuable:
-            raise NothingToContinue
-        now = self._clock()
-        model = send.model or target.model or send.default_model
-        run = runs.insert(
-            connection,
-            run_id=new_id(),
-            kind="answer",
-            owner=owner,
-            chat_id=chat.id,
-            message_id=target.id,
-            model=model,
-            settings=send.settings,
-            base=msgspec.convert(target.parts, list[Part]),
-            now=now,
-        )
-        store.update_message(
-            connection, target.id, status="streaming", run_id=run.id, error_code=None, error_message=None
-        )
-        self._busy(connection, chat, target.id, model, now)
-        return run
-
-    def _answer(self, connection: sa.Connection, chat: Chat, question: Message, send: Send, now: Millis) -> Run:
-        """Store an empty answer to the question, and the run that will write it."""
-        model = send.model or chat.model or send.default_model
-        answer_id, run_id = new_id(), new_id()
-        store.insert_message(
-            connection,
-            message_id=answer_id,
-            chat_id=chat.id,
-            owner=chat.owner_id,
-            parent=question,
-            role="assistant",
-            status="streaming",
-            text="",
-            model=model,
-            settings=send.settings,
-            run_id=run_id,
-            now=now,
-        )
-        run = runs.insert(
-            connection,
-            run_id=run_id,
-            kind="answer",
-            owner=chat.owner_id,
-            chat_id=chat.id,
-            message_id=answer_id,
-            model=model,
-            settings=send.settings,
-            now=now,
-        )
-        self._busy(connection, chat, answer_id, model, now)
-        return run
-
-    @staticmethod
-    def _busy(connection: sa.Connection, chat: Chat, leaf_id: str, model: str, now: Millis) -> None:
-        store.update_chat(
-            connection,
-            Actor(chat.owner_id),
-            chat.id,
-            status="streaming",
-            leaf_id=leaf_id,
-            model=model,
-            updated_at=now,
-        )
-
-    def _chat_for(self, connection: sa.Connection, owner: IdentityId, send: Send, now: Millis) -> Chat:
-        """Find the chat that the message goes to, or begin it."""
-        actor = Actor(owner)
-        if send.chat_id is not None:
-            return store.lock_chat(connection, actor, send.chat_id)
-        if send.alias is not None and (known := _known_chat(connection, actor, send.alias)):
-            return store.lock_chat(connection, actor, known)
-        chat_id = new_id()
-        store.insert_chat(
-            connection, chat_id=chat_id, owner=owner, alias=send.alias, title=title_of(send.text), now=now
-        )
-        return store.get_chat(connection, actor, chat_id)
-
-    def _existing_chat(self, connection: sa.Connection, actor: Actor, send: Send) -> Chat:
-        chat_id = send.chat_id or (send.alias and _known_chat(connection, actor, send.alias))
-        if not chat_id:
-            raise ChatNotFound
-        return store.lock_chat(connection, actor, chat_id)
-
-    def _target(self, connection: sa.Connection, chat: Chat, send: Send) -> Message:
-        """Find the message that is meant: the named one, else the chat's last."""
-        message_id = send.message_id or chat.leaf_id
-        if message_id is None:
-            raise MessageNotFound
-        return store.get_message(connection, Actor(chat.owner_id), chat.id, message_id)
-
-    async def add_message(self, owner: IdentityId, chat_id: str, text: str, client_id: str | None) -> Message:
-        """Store a message without asking for an answer. Sending it again returns the first."""
-        self._check_text(text)
-        actor = Actor(owner)
-
-        def add(connection: sa.Connection) -> Message:
-            if client_id and (sent := store.find_sent(connection, actor, client_id)):
-                return sent
-            chat = store.lock_chat(connection, actor, chat_id)
-            if client_id and (sent := store.find_sent(connection, actor, client_id)):
-                return sent
-            _refuse_while_live(chat)
-            now = self._clock()
-            leaf = store.get_message(connection, actor, chat.id, chat.leaf_id) if chat.leaf_id else None
-            message = store.insert_message(
-                connection,
-                message_id=new_id(),
-                chat_id=chat.id,
-                owner=owner,
-                parent=leaf,
-                role="user",
-                status="completed",
-                text=text,
-                client_id=client_id,
-                now=now,
-            )
-            titled = {} if leaf else {"title": title_of(text)}
-            store.update_chat(connection, actor, chat.id, leaf_id=message.id, updated_at=now, **titled)
-            return message
-
-        return await self._write(actor, add)
+    def __init__(self, transactions: Transactions) -> None:
+        """Take the transactions of chats."""
+        self._transactions = transactions
 
     async def create(self, owner: IdentityId, title: str | None) -> Chat:
         """Begin a chat without messages."""
         actor, chat_id = Actor(owner), new_id()
 
-        def insert(connection: sa.Connection) -> Chat:
+        def insert(connection: sa.Connection, changes: Changes) -> Chat:
             store.insert_chat(
                 connection,
                 chat_id=chat_id,
                 owner=owner,
                 alias=None,
                 title=title_of(title or ""),
-                now=self._clock(),
+                now=self._transactions.now(),
             )
+            changes.touch(chat_id)
             return store.get_chat(connection, actor, chat_id)
 
-        return await self._database.write(actor, insert)
+        return await self._transactions.write(actor, insert)
+
+    async def open_changes(self, owner: IdentityId) -> str:
+        """Return the path of the visitor's change stream, which is made when nothing has been told yet."""
+        actor, path = Actor(owner), told.path_of(owner)
+
+        def open_stream(connection: sa.Connection, _changes: Changes) -> None:
+            told.open_stream(connection, owner, self._transactions.now())
+
+        try:
+            await self._transactions.read(actor, partial(streams.find, actor=actor, path=path))
+        except StreamNotFound:
+            await self._transactions.write(actor, open_stream)
+        return path
 
     async def get(self, actor: Actor, chat_id: str) -> Chat:
         """Return the actor's chat. Raises ChatNotFound."""
-        return await self._database.read(actor, partial(store.get_chat, actor=actor, chat_id=chat_id))
+        return await self._transactions.read(actor, partial(store.get_chat, actor=actor, chat_id=chat_id))
 
     async def find(self, actor: Actor, name: str) -> Chat:
         """Return the actor's chat by its id or by the client's own. Raises ChatNotFound."""
 
         def look(connection: sa.Connection) -> Chat:
-            return store.get_chat(connection, actor, _known_chat(connection, actor, name) or name)
+            return store.get_chat(connection, actor, store.find_named(connection, actor, name) or name)
 
-        return await self._database.read(actor, look)
+        return await self._transactions.read(actor, look)
 
-    async def list(self, actor: Actor, *, limit: int, offset: int, cursor: str | None) -> Listing[Chat]:
-        """Return the actor's chats, latest first. Raises CursorInvalid."""
-        before = _parse_cursor(cursor) if cursor else None
-        list_chats = partial(store.list_chats, actor=actor, limit=limit + 1, offset=offset, before=before)
-        chats = await self._database.read(actor, list_chats)
+    async def list(
+        self, actor: Actor, which: Which = LISTED, *, limit: int, offset: int = 0, cursor: str | None = None
+    ) -> Snapshot:
+        """Return those of the actor's chats that are asked for, latest first. Raises CursorInvalid."""
+        before = parse_chat_cursor(cursor) if cursor else None
+
+        def load(connection: sa.Connection) -> tuple[Sequence[Chat], Position]:
+            chats = store.list_chats(connection, actor, which, limit=limit + 1, offset=offset, before=before)
+            return chats, told.position(connection, actor)
+
+        chats, changes = await self._transactions.read(actor, load)
         has_more = len(chats) > limit
         last = chats[limit - 1] if has_more else None
-        return Listing(items=chats[:limit], next_cursor=f"{last.updated_at}_{last.id}" if last else None)
+        return Snapshot(
+            items=chats[:limit], next_cursor=f"{last.updated_at}_{last.id}" if last else None, changes=changes
+        )
 
-    async def messages(self, actor: Actor, chat_id: str, *, limit: int, cursor: str | None) -> Listing[Message]:
-        """Return the newest messages of the chosen path, oldest first; the cursor leads to older ones.
+    async def messages(self, actor: Actor, chat_id: str, *, limit: int, place: Place = END) -> Stretch:
+        """Return a page of the chat's messages, oldest first. Raises ChatNotFound, MessageNotFound or CursorInvalid."""
 
-        Raises ChatNotFound or CursorInvalid.
-        """
+        def load(connection: sa.Connection) -> Stretch:
+            return read_page(connection, actor, store.get_chat(connection, actor, chat_id), place, limit)
 
-        def load(connection: sa.Connection) -> Listing[Message]:
-            last_id = cursor or store.get_chat(connection, actor, chat_id).leaf_id
-            if last_id is None:
-                return Listing(items=[], next_cursor=None)
-            if not is_id(last_id):
-                raise CursorInvalid
-            path = store.list_path(connection, actor, chat_id, last_id, limit)
-            if not path:
-                store.get_chat(connection, actor, chat_id)
-                raise CursorInvalid
-            return Listing(items=path, next_cursor=path[0].parent_id)
+        return await self._transactions.read(actor, load)
 
-        return await self._database.read(actor, load)
+    async def open(self, actor: Actor, chat_id: str, *, limit: int) -> Opened:
+        """Return the actor's chat with its newest messages, all as they were at one moment. Raises ChatNotFound."""
+
+        def load(connection: sa.Connection) -> Opened:
+            chat = store.get_chat(connection, actor, chat_id)
+            messages = read_page(connection, actor, chat, END, limit)
+            return Opened(chat=chat, messages=messages, changes=told.position(connection, actor))
+
+        return await self._transactions.read(actor, load)
+
+    async def usage(self, actor: Actor, chat_id: str) -> Sequence[ModelUsage]:
+        """Return what each model has used in the actor's chat. Raises ChatNotFound."""
+
+        def load(connection: sa.Connection) -> Sequence[ModelUsage]:
+            return store.usage_of(connection, actor, store.get_chat(connection, actor, chat_id).id)
+
+        return await self._transactions.read(actor, load)
 
     async def message(self, actor: Actor, chat_id: str, message_id: str) -> Message:
         """Return a message of the actor's chat. Raises MessageNotFound."""
-        get = partial(store.get_message, actor=actor, chat_id=chat_id, message_id=message_id)
-        return await self._database.read(actor, get)
 
-    async def rename(self, actor: Actor, chat_id: str, title: str) -> Chat:
-        """Give the chat another title. Raises ChatNotFound."""
+        def load(connection: sa.Connection) -> Message:
+            message = store.get_message(connection, actor, chat_id, message_id)
+            return store.with_versions(connection, chat_id, [message])[0]
 
-        def update(connection: sa.Connection) -> Chat:
+        return await self._transactions.read(actor, load)
+
+    async def change(self, actor: Actor, chat_id: str, change: ChatChange) -> Chat:
+        """Change what is given of the chat. Raises ChatNotFound, MessageNotFound or FolderNotFound."""
+
+        def update(connection: sa.Connection, changes: Changes) -> Chat:
             chat = store.get_chat(connection, actor, chat_id)
-            store.update_chat(connection, actor, chat.id, title=title)
+            named = {name: getattr(change, name) for name in ("title", "model", "settings", "pinned", "archived")}
+            values: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+            if change.tags is not None:
+                values["tags"] = sorted(set(change.tags)) or None
+            if change.prompts:
+                values["system_prompt"] = change.system_prompt
+            if change.moves:
+                if change.folder_id is not None:
+                    filing.hold_folder(connection, actor, change.folder_id)
+                values["folder_id"] = change.folder_id
+            if change.leaf_id is not None:
+                values["leaf_id"] = choose_path(connection, actor, chat, change.leaf_id)
+            if values:
+                store.update_chat(connection, actor, chat.id, **values)
+                changes.touch(chat.id)
             return store.get_chat(connection, actor, chat_id)
 
-        return await self._database.write(actor, update)
+        return await self._transactions.write(actor, update)
 
     async def delete(self, actor: Actor, chat_id: str) -> None:
         """Delete the chat with everything in it; a live run stops at once. Raises ChatNotFound."""
+        await self.delete_all(actor, [chat_id])
 
-        def delete(connection: sa.Connection) -> None:
-            chat = store.get_chat(connection, actor, chat_id)
-            streams.delete(connection, runs.paths_of_chat(connection, actor, chat.id))
-            store.delete_chat(connection, actor, chat.id)
+    async def delete_all(self, actor: Actor, chat_ids: Sequence[str]) -> None:
+        """Delete chats as one. Raises ChatNotFound when one is not the actor's; then none is deleted."""
 
-        await self._database.write(actor, delete)
+        def delete(connection: sa.Connection, changes: Changes) -> None:
+            for chat_id in sorted(set(chat_ids)):  # in one order: nobody waits in a circle
+                chat = store.get_chat(connection, actor, chat_id)
+                streams.delete(connection, runs.paths_of_chat(connection, actor, chat.id))
+                store.delete_chat(connection, actor, chat.id)
+                changes.tell(ChatDelete(chat.id))
+
+        await self._transactions.write(actor, delete)
         # The worker finds the run gone, closes the provider's connection and forgets it.
-        self._wake.publish([STOP_TOPIC])
+        self._transactions.wake_workers(STOP_TOPIC)
 
+    async def archive_all(self, actor: Actor, chat_ids: Sequence[str], *, archived: bool) -> None:
+        """Put chats away, or take them out again. Raises ChatNotFound when one is not the actor's; then all stay."""
 
-def _known_chat(connection: sa.Connection, actor: Actor, name: str) -> str | None:
-    """Return the id of the actor's chat that goes by this name: an alias, or the id itself."""
-    if not is_storable(name):
-        return None
-    if aliased := store.find_alias(connection, actor, name):
-        return aliased
-    try:
-        return store.get_chat(connection, actor, name).id
-    except ChatNotFound:
-        return None
+        def archive(connection: sa.Connection, changes: Changes) -> None:
+            for chat_id in sorted(set(chat_ids)):
+                chat = store.get_chat(connection, actor, chat_id)
+                store.update_chat(connection, actor, chat.id, archived=archived)
+                changes.touch(chat.id)
 
+        await self._transactions.write(actor, archive)
 
-def _refuse_while_live(chat: Chat) -> None:
-    if chat.live_run_id is not None:
-        raise RunLive(None, runId=chat.live_run_id)
+    async def mark(self, actor: Actor, chat_id: str, message_id: str, mark: Mark) -> Message:
+        """Say what is thought of a message. Raises MessageNotFound or ReactionInvalid; then nothing is changed."""
+        refuse_others(mark.reactions or ())
 
+        def update(connection: sa.Connection, changes: Changes) -> Message:
+            message = store.get_message(connection, actor, chat_id, message_id)
+            values: dict[str, Any] = {}
+            if mark.reactions is not None:
+                values["reactions"] = list(dict.fromkeys(mark.reactions)) or None
+            if mark.rates:
+                values |= {"rating": mark.rating, "rating_reason": mark.reason}
+            if values:
+                store.update_message(connection, message.id, **values)
+                message = store.get_message(connection, actor, chat_id, message_id)
+                changes.mark(message)
+            return store.with_versions(connection, chat_id, [message])[0]
 
-def _run_of_sent(connection: sa.Connection, actor: Actor, sent: Message) -> Run:
-    """Return the first run of a message that was sent before."""
-    answer = store.first_answer(connection, actor, sent)
-    run_id = answer and store.first_run(connection, actor, answer.id)
-    if not run_id:
-        raise MessageNotFound
-    return runs.get(connection, actor, run_id)
-
-
-def _parse_cursor(cursor: str) -> tuple[Millis, str]:
-    updated_at, _, chat_id = cursor.partition("_")
-    if not updated_at.isdecimal() or not is_id(chat_id):
-        raise CursorInvalid
-    return Millis(int(updated_at)), chat_id
+        return await self._transactions.write(actor, update)

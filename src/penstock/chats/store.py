@@ -1,11 +1,14 @@
 """Every statement about chats and messages. Functions of a connection: the caller owns the transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from penstock.actor import Actor, IdentityId
+from penstock.chats import tree
 from penstock.chats.model import (
     Chat,
     ChatNotFound,
@@ -14,19 +17,34 @@ from penstock.chats.model import (
     MessageError,
     MessageNotFound,
     MessageStatus,
+    ModelUsage,
     Role,
+    Which,
 )
 from penstock.db.owned import find_owned, owned_by
-from penstock.db.schema import Big, Id
+from penstock.db.schema import Big, Id, json_holds
 from penstock.db.schema import chat as chat_table
 from penstock.db.schema import message as message_table
 from penstock.db.schema import run as run_table
 from penstock.kit.clock import Millis
+from penstock.kit.ids import is_id
+from penstock.kit.text import is_storable
 from penstock.runs import store as runs
+from penstock.runs.execute import Outcome
+from penstock.runs.fold import text_of
+
+_INPUT, _OUTPUT = message_table.c.input_tokens, message_table.c.output_tokens
 
 
 def insert_chat(
-    connection: sa.Connection, *, chat_id: str, owner: IdentityId, alias: str | None, title: str, now: Millis
+    connection: sa.Connection,
+    *,
+    chat_id: str,
+    owner: IdentityId,
+    alias: str | None,
+    title: str,
+    now: Millis,
+    origin: str | None = None,
 ) -> None:
     """Store a new chat without messages."""
     connection.execute(
@@ -37,6 +55,7 @@ def insert_chat(
             title=title,
             status="idle",
             settings={},
+            origin=origin,
             created_at=now,
             updated_at=now,
         )
@@ -45,17 +64,15 @@ def insert_chat(
 
 def lock_chat(connection: sa.Connection, actor: Actor, chat_id: str) -> Chat:
     """Return the actor's chat and keep others from sending to it meanwhile. Raises ChatNotFound."""
-    chat = get_chat(connection, actor, chat_id)
-    connection.execute(sa.select(chat_table.c.id).where(chat_table.c.id == chat_id).with_for_update())
-    # Read again behind the lock: it may have waited for another send.
-    return get_chat(connection, actor, chat.id)
+    return get_chat(connection, actor, chat_id, lock=True)
 
 
-def get_chat(connection: sa.Connection, actor: Actor, chat_id: str) -> Chat:
+def get_chat(connection: sa.Connection, actor: Actor, chat_id: str, *, lock: bool = False) -> Chat:
     """Return the actor's chat. Raises ChatNotFound, also for a stranger's."""
-    row = find_owned(connection, actor, chat_table, chat_id)
+    row = find_owned(connection, actor, chat_table, chat_id, lock=lock)
     if row is None:
         raise ChatNotFound
+    # A statement of its own, behind the lock: it sees what whoever held it before has stored.
     return _chat(row, runs.live_of_chats(connection, actor, [row["id"]]))
 
 
@@ -64,12 +81,30 @@ def find_alias(connection: sa.Connection, actor: Actor, alias: str) -> str | Non
     return connection.scalar(sa.select(chat_table.c.id).where(chat_table.c.alias == alias, owned_by(actor, chat_table)))
 
 
+def find_named(connection: sa.Connection, actor: Actor, name: str) -> str | None:
+    """Return the id of the actor's chat that goes by this name: an alias, or the id itself."""
+    if not is_storable(name):
+        return None
+    if aliased := find_alias(connection, actor, name):
+        return aliased
+    try:
+        return get_chat(connection, actor, name).id
+    except ChatNotFound:
+        return None
+
+
 def list_chats(
-    connection: sa.Connection, actor: Actor, *, limit: int, offset: int = 0, before: tuple[Millis, str] | None = None
+    connection: sa.Connection,
+    actor: Actor,
+    which: Which,
+    *,
+    limit: int,
+    offset: int = 0,
+    before: tuple[Millis, str] | None = None,
 ) -> list[Chat]:
-    """Return the actor's chats, latest first, from behind a place (updated_at, id) on."""
+    """Return those of the actor's chats that are asked for, latest first, from behind a place (updated_at, id) on."""
     place = sa.tuple_(chat_table.c.updated_at, chat_table.c.id)
-    query = sa.select(chat_table).where(owned_by(actor, chat_table))
+    query = sa.select(chat_table).where(owned_by(actor, chat_table), *_conditions(which))
     if before is not None:
         updated_at, chat_id = before
         query = query.where(place < sa.tuple_(sa.literal(updated_at, Big), sa.literal(chat_id, Id)))
@@ -77,6 +112,17 @@ def list_chats(
     rows = connection.execute(query.order_by(*newest_first).limit(limit).offset(offset)).mappings().all()
     live = runs.live_of_chats(connection, actor, [row["id"] for row in rows])
     return [_chat(row, live) for row in rows]
+
+
+def _conditions(which: Which) -> Iterator[sa.ColumnElement[bool]]:
+    yield chat_table.c.origin.is_(None)
+    yield chat_table.c.archived if which.archived else ~chat_table.c.archived
+    if which.pinned is not None:
+        yield chat_table.c.pinned if which.pinned else ~chat_table.c.pinned
+    if which.folder_id is not None:
+        yield chat_table.c.folder_id == which.folder_id if is_id(which.folder_id) else sa.false()
+    if which.tag is not None:
+        yield json_holds(chat_table.c.tags, which.tag) if is_storable(which.tag) else sa.false()
 
 
 def update_chat(connection: sa.Connection, actor: Actor, chat_id: str, **values: Any) -> None:
@@ -93,6 +139,19 @@ def delete_chat(connection: sa.Connection, actor: Actor, chat_id: str) -> None:
     deleted = connection.execute(sa.delete(chat_table).where(chat_table.c.id == chat_id, owned_by(actor, chat_table)))
     if deleted.rowcount == 0:
         raise ChatNotFound
+
+
+def delete_completions(connection: sa.Connection, limit: int) -> int:
+    """Delete chats that were made for programs and whose log is gone; returns how many."""
+    over = sa.select(run_table.c.chat_id).join(chat_table, chat_table.c.id == run_table.c.chat_id)
+    over = over.where(run_table.c.swept_at.is_not(None), chat_table.c.origin == "completion").limit(limit)
+    return connection.execute(sa.delete(chat_table).where(chat_table.c.id.in_(over))).rowcount
+
+
+def delete_chats(connection: sa.Connection, actor: Actor) -> None:
+    """Delete all chats of an actor; their messages and runs go with them."""
+    assert actor.identity is not None, "the system has no chats of its own"
+    connection.execute(sa.delete(chat_table).where(owned_by(actor, chat_table)))
 
 
 def insert_message(
@@ -119,6 +178,7 @@ def insert_message(
             owner_id=owner,
             parent_id=parent.id if parent else None,
             depth=parent.depth + 1 if parent else 0,
+            jump_id=tree.jump_below(connection, tree.Node(parent.id, parent.depth)) if parent else None,
             role=role,
             client_id=client_id,
             status=status,
@@ -154,6 +214,12 @@ def find_sent(connection: sa.Connection, actor: Actor, client_id: str) -> Messag
     return None if row is None else _message(row)
 
 
+def get_named(connection: sa.Connection, actor: Actor, chat_id: str, name: str) -> Message:
+    """Return a message of the actor's chat by its id or by the sender's own. Raises MessageNotFound."""
+    sent = find_sent(connection, actor, name) if is_storable(name) else None
+    return get_message(connection, actor, chat_id, sent.id if sent else name)
+
+
 def first_answer(connection: sa.Connection, actor: Actor, message: Message) -> Message | None:
     """Return the first answer to a message, if it has one."""
     row = (
@@ -170,6 +236,18 @@ def first_answer(connection: sa.Connection, actor: Actor, message: Message) -> M
     return None if row is None else _message(row)
 
 
+def question_in_vain(connection: sa.Connection, answer_id: str) -> str | None:
+    """Return the id of the question that a message answers, if no answer to it holds anything."""
+    question_id = connection.scalar(sa.select(message_table.c.parent_id).where(message_table.c.id == answer_id))
+    answers = connection.scalars(
+        sa.select(message_table.c.parts).where(
+            message_table.c.parent_id == question_id, message_table.c.role == "assistant"
+        )
+    )
+    holds_anything = any(part["type"] != "step-start" for parts in answers for part in parts)
+    return None if holds_anything else question_id
+
+
 def first_run(connection: sa.Connection, actor: Actor, message_id: str) -> str | None:
     """Return the id of the first run that wrote a message."""
     return connection.scalar(
@@ -180,15 +258,45 @@ def first_run(connection: sa.Connection, actor: Actor, message_id: str) -> str |
     )
 
 
-def list_path(connection: sa.Connection, actor: Actor, chat_id: str, last_id: str, limit: int) -> list[Message]:
-    """Return the path that ends with a message of the chat: up to `limit` messages, oldest first."""
-    anchor = sa.select(message_table).where(
-        message_table.c.id == last_id, message_table.c.chat_id == chat_id, owned_by(actor, message_table)
+def list_path(connection: sa.Connection, last_id: str, limit: int) -> list[Message]:
+    """Return the path that ends with a message, found as its owner's by the caller: up to `limit`, oldest first."""
+    # By id alone: told the owner as well, SQLite would look through all that is theirs.
+    query = sa.select(message_table).where(message_table.c.id.in_(tree.path_ids(connection, last_id, limit)))
+    return [_message(row) for row in connection.execute(query.order_by(message_table.c.depth)).mappings()]
+
+
+def list_messages(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Message]:
+    """Return the messages of these ids, found as their owner's by the caller, by id."""
+    query = sa.select(message_table).where(message_table.c.id.in_(ids))  # by id alone, as above
+    return {row["id"]: _message(row) for row in connection.execute(query).mappings()}
+
+
+def with_versions(connection: sa.Connection, chat_id: str, messages: Sequence[Message]) -> list[Message]:
+    """Return messages of a chat with what stands beside each of them in the tree."""
+    beside = tree.versions(connection, chat_id, {message.parent_id for message in messages})
+    return [replace(message, version_ids=beside[message.parent_id]) for message in messages]
+
+
+def usage_of(connection: sa.Connection, actor: Actor, chat_id: str) -> list[ModelUsage]:
+    """Return what each model has used in an actor's chat, by its name."""
+    asked, written = (sa.func.coalesce(sa.func.sum(column), 0) for column in (_INPUT, _OUTPUT))
+    query = (
+        sa.select(message_table.c.model, sa.func.count(), asked, written)
+        .where(message_table.c.chat_id == chat_id, message_table.c.role == "assistant", owned_by(actor, message_table))
+        .where(message_table.c.model.is_not(None))
+        .group_by(message_table.c.model)
+        .order_by(message_table.c.model)
     )
-    path = anchor.cte("path", recursive=True)
-    path = path.union_all(sa.select(message_table).where(message_table.c.id == path.c.parent_id))
-    rows = connection.execute(sa.select(path).limit(limit)).mappings().all()
-    return [_message(row) for row in sorted(rows, key=lambda row: row["depth"])]
+    return [
+        ModelUsage(model=row[0], answers=row[1], input_tokens=int(row[2]), output_tokens=int(row[3]))
+        for row in connection.execute(query)
+    ]
+
+
+def begin_message(connection: sa.Connection, message_id: str) -> bool:
+    """Say of an answer that waited in line that it is being written, unless it is over by now; return whether it is."""
+    waits = (message_table.c.id == message_id, message_table.c.status == "pending")
+    return connection.execute(sa.update(message_table).where(*waits).values(status="streaming")).rowcount > 0
 
 
 def update_message(connection: sa.Connection, message_id: str, **values: Any) -> None:
@@ -196,7 +304,30 @@ def update_message(connection: sa.Connection, message_id: str, **values: Any) ->
     connection.execute(sa.update(message_table).where(message_table.c.id == message_id).values(**values))
 
 
-def _chat(row: sa.RowMapping, live: Mapping[str, str]) -> Chat:
+def end_message(
+    connection: sa.Connection, message_id: str, outcome: Outcome, now: Millis, record: Mapping[str, Any] | None
+) -> None:
+    """Store an answer, how it ended, and who was asked."""
+    end = outcome.end
+    update_message(
+        connection,
+        message_id,
+        status=end.status,
+        parts=msgspec.to_builtins(outcome.parts),
+        text=text_of(outcome.parts),
+        finish_reason=end.finish_reason,
+        input_tokens=end.usage.input_tokens if end.usage else None,
+        output_tokens=end.usage.output_tokens if end.usage else None,
+        error_code=end.code,
+        error_message=end.message,
+        error_retryable=end.retryable,
+        first_token_at=outcome.first_token_at,
+        completed_at=now,
+        record=record,
+    )
+
+
+def _chat(row: sa.RowMapping, live: Mapping[str, Sequence[str]]) -> Chat:
     status: ChatStatus = row["status"]
     return Chat(
         id=row["id"],
@@ -210,7 +341,14 @@ def _chat(row: sa.RowMapping, live: Mapping[str, str]) -> Chat:
         last_message_at=row["last_message_at"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        live_run_id=live.get(row["id"]),
+        folder_id=row["folder_id"],
+        tags=row["tags"] or (),
+        pinned=bool(row["pinned"]),
+        archived=bool(row["archived"]),
+        origin=row["origin"],
+        settings=row["settings"],
+        system_prompt=row["system_prompt"],
+        live_run_ids=live.get(row["id"], ()),
     )
 
 
@@ -226,6 +364,8 @@ def _message(row: sa.RowMapping) -> Message:
         parts=row["parts"],
         text=row["text"],
         model=row["model"],
+        settings=row["settings"],
+        record=row["record"],
         finish_reason=row["finish_reason"],
         input_tokens=row["input_tokens"],
         output_tokens=row["output_tokens"],
@@ -233,4 +373,7 @@ def _message(row: sa.RowMapping) -> Message:
         run_id=row["run_id"],
         created_at=row["created_at"],
         completed_at=row["completed_at"],
+        reactions=row["reactions"] or (),
+        rating=row["rating"],
+        rating_reason=row["rating_reason"],
     )

@@ -1,16 +1,20 @@
 """What a model is shown of a conversation (B7)."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.chats.context import ANSWER_SHARE, CHARS_PER_TOKEN, CONTINUE_INSTRUCTION, choose_turns
+from penstock.chats.context import CONTINUE_INSTRUCTION, Choice, estimate, refers_back
+from penstock.chats.context import choose as choose_from
 from penstock.chats.model import Message, Role
 from penstock.kit.clock import Millis
-from penstock.providers.base import ChatTurn
+from penstock.providers.base import Capabilities, ChatTurn
 
-WINDOW = 100
-BUDGET = WINDOW * CHARS_PER_TOKEN * (ANSWER_SHARE - 1) // ANSWER_SHARE
-"""Characters of a window of 100 tokens that the history may take: 300."""
+WINDOW = 1000
+BUDGET = 650
+"""Tokens of it that may be sent: a tenth is kept free, a quarter left to the answer."""
+ROOM = 4
+"""Tokens that a message takes beside its text."""
 
 
 def message(depth: int, text: str, role: Role | None = None) -> Message:
@@ -23,6 +27,8 @@ def message(depth: int, text: str, role: Role | None = None) -> Message:
         status="completed",
         parts=[],
         text=text,
+        settings={},
+        record=None,
         model=None,
         finish_reason=None,
         input_tokens=None,
@@ -38,28 +44,49 @@ def history(*texts: str) -> list[Message]:
     return [message(depth, text) for depth, text in enumerate(texts)]
 
 
+def looked(
+    messages: list[Message], system: str | None = None, unfinished: str = "", max_tokens: int | None = None
+) -> Choice:
+    capabilities = Capabilities(context_window=WINDOW)
+    return choose_from(messages, capabilities, system_prompt=system, max_tokens=max_tokens, unfinished=unfinished)
+
+
 def choose(messages: list[Message], system: str | None = None, unfinished: str = "") -> list[ChatTurn]:
-    return choose_turns(messages, system_prompt=system, context_window=WINDOW, unfinished=unfinished)
+    return list(looked(messages, system, unfinished).turns)
 
 
-TEXTS = st.lists(st.integers(0, 150).map(lambda size: "x" * size), min_size=1, max_size=12)
+def words(tokens: int) -> str:
+    """Return a text of so many tokens, the message around it counted."""
+    return "x" * 4 * (tokens - ROOM)
+
+
+TEXTS = st.lists(st.integers(0, 900).map(lambda size: "x" * size), min_size=1, max_size=12)
 
 
 @given(TEXTS, st.text(max_size=50), st.text(max_size=50))
 def test_what_is_chosen_is_the_newest_and_fits(texts: list[str], system: str, unfinished: str) -> None:
-    """B7: a quarter of the window is left to the answer."""
-    messages = history(*texts)
-    turns = choose(messages, system, unfinished)
-    shown = [turn for turn in turns if turn.role != "system"]
-    if unfinished:
-        shown = shown[:-2]
-    said = [each.text for each in messages if each.text]
-    assert [turn.text for turn in shown] == said[len(said) - len(shown) :]
-    size = sum(len(turn.text) for turn in shown) + len(system) + len(unfinished)
-    assert size <= BUDGET or len(shown) <= 1
-    if len(shown) < len(said):
+    """B7: a quarter of the window is left to the answer, and a tenth to what the estimate gets wrong."""
+    choice = looked(history(*texts), system, unfinished)
+    sent = [each for each in choice.messages if each.is_sent]
+    said = [each.text for each in history(*texts) if each.text]
+    shown = [turn for turn in choice.turns if turn.role != "system"]
+    shown = shown[:-2] if unfinished else shown
+    assert [turn.text for turn in shown] == said[len(said) - len(sent) :]
+    around = [text for text in (system, unfinished) if text]
+    assert choice.used == sum(each.tokens for each in sent) + sum(estimate(text) + ROOM for text in around)
+    assert choice.used <= choice.budget == BUDGET or len(sent) <= 1
+    if len(sent) < len(said):
         # The next older one did not fit: as many as the budget allows.
-        assert size + len(said[len(said) - len(shown) - 1]) > BUDGET
+        assert choice.used + estimate(said[len(said) - len(sent) - 1]) + ROOM > BUDGET
+
+
+@given(TEXTS)
+def test_what_becomes_of_each_message_is_said_in_order(texts: list[str]) -> None:
+    """B7."""
+    choice = looked(history(*texts))
+    assert [each.message_id for each in choice.messages] == [f"m{depth}" for depth in range(len(texts))]
+    assert sum(each.is_sent for each in choice.messages) == len(choice.turns)
+    assert all((each.reason == "empty") == (not text) for each, text in zip(choice.messages, texts, strict=True))
 
 
 def test_all_of_a_short_conversation_goes_along_in_its_order() -> None:
@@ -73,26 +100,78 @@ def test_all_of_a_short_conversation_goes_along_in_its_order() -> None:
 
 def test_the_last_message_always_goes_along_however_long_it_is() -> None:
     """B7."""
-    huge = "x" * 10 * BUDGET
+    huge = words(10 * BUDGET)
     assert choose(history("old", "older", huge)) == [ChatTurn(role="user", text=huge)]
 
 
 def test_a_message_that_does_not_fit_ends_the_choice() -> None:
     """B7: no hole in the middle, even where an older one would fit."""
-    assert [turn.text for turn in choose(history("small", "x" * BUDGET, "last"))] == ["last"]
+    choice = looked(history("small", words(BUDGET), "last"))
+    assert [turn.text for turn in choice.turns] == ["last"]
+    assert [each.reason for each in choice.messages] == ["no-room", "no-room", "last"]
 
 
-def test_the_budget_is_used_to_its_last_character() -> None:
+def test_the_budget_is_used_to_its_last_token() -> None:
     """B7."""
-    assert len(choose(history("x" * (BUDGET - 4), "last"))) == 2
-    assert len(choose(history("x" * (BUDGET - 3), "last"))) == 1
+    assert len(choose(history(words(BUDGET - 10), words(10)))) == 2
+    assert len(choose(history(words(BUDGET - 9), words(10)))) == 1
+
+
+def test_an_answer_that_is_known_to_be_short_leaves_more_room() -> None:
+    """B7."""
+    messages = history(words(BUDGET + 100), words(10))
+    assert len(looked(messages).turns) == 1
+    assert len(looked(messages, max_tokens=50).turns) == 2
 
 
 def test_the_system_prompt_comes_first_and_takes_its_part_of_the_budget() -> None:
     """B6, B7."""
-    turns = choose(history("x" * (BUDGET - 4), "last"), system="Be kind.")
-    assert turns == [ChatTurn(role="system", text="Be kind."), ChatTurn(role="assistant", text="last")]
+    turns = choose(history(words(BUDGET - 10), words(10)), system="Be kind.")
+    assert turns == [ChatTurn(role="system", text="Be kind."), ChatTurn(role="assistant", text=words(10))]
     assert choose(history("hi"), system="") == [ChatTurn(role="user", text="hi")]
+
+
+def test_a_request_that_refers_back_keeps_what_it_refers_to() -> None:
+    """B7: the beginning and the end of an answer that is too long."""
+    long = "Once upon a time. " + "and then " * 1000 + "They lived happily."
+    choice = looked(history("Tell me a story", long, "Make it shorter"))
+    assert [each.reason for each in choice.messages] == ["no-room", "referred-to", "last"]
+    assert [each.is_cut for each in choice.messages] == [False, True, False]
+    (story, _) = choice.turns
+    assert story.text.startswith("Once upon a time. ")
+    assert story.text.endswith("They lived happily.")
+    assert "[…]" in story.text
+    assert choice.used <= choice.budget
+    whole = looked(history("Tell me a story", "Short.", "Make it shorter"))
+    assert [each.reason for each in whole.messages] == ["recent", "referred-to", "last"]
+
+
+def test_a_request_of_its_own_keeps_nothing_that_has_no_room() -> None:
+    """B7."""
+    choice = looked(history("a", words(BUDGET), "What is the capital of France?"))
+    assert len(choice.turns) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "refers"),
+    [
+        ("make it shorter", True),
+        ("Translate that into French", True),
+        ("Again, please", True),
+        ("What is the capital of France?", False),
+        ("bits and items", False),
+        ("explain " + "x" * 300, False),
+    ],
+)
+def test_what_refers_back_is_known_by_its_words(text: str, refers: bool) -> None:
+    assert refers_back(text) is refers
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("x", 1), ("four" * 10, 10), ("漢字" * 10, 25), ("привет" * 10, 45), ("🙂" * 4, 7)]
+)
+def test_tokens_are_estimated_by_characters_and_bytes(text: str, tokens: int) -> None:
+    assert estimate(text) == tokens
 
 
 def test_answers_that_hold_nothing_are_left_out() -> None:

@@ -1,0 +1,1 @@
+"""Where people keep their chats: folders in folders, and tags."""

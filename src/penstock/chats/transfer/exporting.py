@@ -1,0 +1,186 @@
+"""Taking chats away: read page by page and sent as they are read, so that nothing grows with how much there is."""
+
+import asyncio
+import re
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, Literal, cast
+
+import msgspec
+import sqlalchemy as sa
+
+from penstock.actor import SYSTEM, Actor
+from penstock.chats import store as chats
+from penstock.chats import tree
+from penstock.chats.filing import store as filing
+from penstock.chats.model import Chat, ChatNotFound, Message
+from penstock.chats.templates import store as templates
+from penstock.chats.transfer import form, markdown, store
+from penstock.chats.transfer.archive import Sink
+from penstock.chats.transfer.form import (
+    ChatForm,
+    FolderForm,
+    Manifest,
+    MessageForm,
+    TemplateForm,
+)
+from penstock.db.database import Database
+from penstock.kit.clock import Clock
+
+PAGE = 100
+"""Messages that are in memory at once."""
+
+ArchiveForm = Literal["json", "markdown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A chat that is to be taken away: what is known of it before its messages are read."""
+
+    actor: Actor
+    chat: Chat
+    system_prompt: str | None
+    ids: Sequence[str]
+    """Of its messages, each behind the one that it follows."""
+    path_ids: Sequence[str]
+    """Of those of the chosen path."""
+
+
+class Exports:
+    """Chats as files."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Take where chats are stored."""
+        self._database = database
+        self._clock = clock
+
+    async def take(self, actor: Actor, chat_id: str) -> Taken:
+        """Find a chat of an actor's. Raises ChatNotFound."""
+
+        def find(connection: sa.Connection) -> Taken:
+            chat = chats.get_chat(connection, actor, chat_id)
+            path = tree.path_ids(connection, chat.leaf_id, chat.message_count) if chat.leaf_id else ()
+            return Taken(
+                actor=actor,
+                chat=chat,
+                system_prompt=store.system_prompt(connection, chat.id),
+                ids=store.message_ids(connection, chat.id),
+                path_ids=path[::-1],
+            )
+
+        return await self._database.read(actor, find)
+
+    async def path(self, taken: Taken) -> AsyncIterator[Sequence[Message]]:
+        """Give the messages of the chosen path, page by page."""
+        async for page in self._pages(taken, taken.path_ids):
+            yield page
+
+    async def document(self, taken: Taken) -> AsyncIterator[bytes]:
+        """Give a chat in our own form, with all its branches."""
+        yield form.document_begin(_chat_form(taken))
+        is_first = True
+        async for page in self._pages(taken, taken.ids):
+            yield form.encode_messages(map(_message_form, page), first=is_first)
+            is_first = is_first and not page
+        yield form.DOCUMENT_END
+
+    async def markdown(self, taken: Taken) -> AsyncIterator[bytes]:
+        """Give the chosen path of a chat as Markdown."""
+        yield markdown.head(taken.chat).encode()
+        async for page in self.path(taken):
+            yield "".join(map(markdown.section, page)).encode()
+
+    async def archive(self, actor: Actor, kind: ArchiveForm) -> AsyncIterator[bytes]:
+        """Give everything of an actor as a zip archive."""
+        sink = Sink()
+        archive = zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_DEFLATED)
+        if kind == "json":
+            manifest = await self._database.read(SYSTEM, partial(self._manifest, actor=actor))
+            archive.writestr("manifest.json", msgspec.json.encode(manifest))
+        for chat_id in await self._database.read(actor, partial(store.chat_ids, actor=actor)):
+            try:
+                taken = await self.take(actor, chat_id)
+            except ChatNotFound:
+                continue  # deleted meanwhile
+            pieces = self.document(taken) if kind == "json" else self.markdown(taken)
+            with archive.open(_name(taken.chat, kind), "w") as entry:
+                async for piece in pieces:
+                    await asyncio.to_thread(entry.write, piece)
+                    yield sink.take()
+            yield sink.take()
+        archive.close()
+        yield sink.take()
+
+    async def _pages(self, taken: Taken, ids: Sequence[str]) -> AsyncIterator[Sequence[Message]]:
+        for first in range(0, len(ids), PAGE):
+            some = ids[first : first + PAGE]
+            yield await self._database.read(taken.actor, partial(store.list_messages, ids=some))
+
+    def _manifest(self, connection: sa.Connection, actor: Actor) -> Manifest:
+        assert actor.identity is not None, "the system has nothing to take away"
+        folders = filing.list_folders(connection, actor).values()
+        usable = templates.list_usable(connection, actor.identity)
+        return Manifest(
+            format="penstock-export",
+            version=1,
+            exported_at=form.moment(self._clock()),
+            folders=[FolderForm(id=each.id, name=each.name, parent_id=each.parent_id) for each in folders],
+            templates=[
+                TemplateForm(name=each.name, text=each.text, variables=list(each.variables))
+                for each in usable
+                if each.owner_id == actor.identity
+            ],
+        )
+
+
+def _name(chat: Chat, kind: ArchiveForm) -> str:
+    if kind == "json":
+        return f"chats/{chat.id}.json"
+    return f"chats/{file_name(chat.title)} {chat.id[-8:]}.md"
+
+
+def file_name(title: str) -> str:
+    """Return a title as any system takes it for the name of a file."""
+    return re.sub(r"[^\w .-]+", " ", title).strip(" .")[:80].strip() or "chat"
+
+
+def _chat_form(taken: Taken) -> ChatForm:
+    chat = taken.chat
+    return ChatForm(
+        id=chat.id,
+        title=chat.title,
+        created_at=form.moment(chat.created_at),
+        updated_at=form.moment(chat.updated_at),
+        model=chat.model,
+        system_prompt=taken.system_prompt,
+        leaf_id=chat.leaf_id,
+        folder_id=chat.folder_id,
+        tags=list(chat.tags),
+        pinned=chat.pinned,
+        archived=chat.archived,
+    )
+
+
+def _message_form(message: Message) -> MessageForm:
+    error = message.error
+    return MessageForm(
+        id=message.id,
+        parent_id=message.parent_id,
+        role=message.role,
+        status=message.status,
+        parts=[dict(part) for part in message.parts],
+        created_at=form.moment(message.created_at),
+        completed_at=None if message.completed_at is None else form.moment(message.completed_at),
+        model=message.model,
+        settings=dict(message.settings),
+        record=None if message.record is None else dict(message.record),
+        finish_reason=message.finish_reason,
+        input_tokens=message.input_tokens,
+        output_tokens=message.output_tokens,
+        error=error and form.Failure(code=error.code, message=error.message, retryable=error.retryable),
+        reactions=list(message.reactions),
+        rating=message.rating,
+        rating_reason=message.rating_reason,
+    )
