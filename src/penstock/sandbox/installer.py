@@ -1,0 +1,216 @@
+"""Installs what an app asks for besides the base: in a sandbox of its own, which reaches package indexes only.
+
+First everything is resolved to a lock with hashes, then the lock is installed, and the lock names the layer. Nothing of
+what is installed is run: only wheels, and no scripts of packages.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from penstock.kit.clock import Clock
+from penstock.sandbox.arguments import PROXY_PORT
+from penstock.sandbox.base import (
+    Command,
+    DependencyInvalid,
+    Files,
+    Layer,
+    Limits,
+    Result,
+    SandboxUnavailable,
+    StackName,
+)
+from penstock.sandbox.dependencies import check_dependencies
+from penstock.sandbox.layers import InstallFailed, find_uv, stack_files
+from penstock.sandbox.proxy import InstallProxy, Resolve, resolve_public
+from penstock.sandbox.toolchain import Python
+
+_LIMITS: Final = Limits(memory_mb=1024, cpus=2, pids=128, file_mb=256, disk_mb=64, wall_seconds=180)
+_OLDEST_DAYS: Final = 7
+"""What was published within these days is not taken: most packages that mean harm are found and gone by then."""
+_SAID_CHARS: Final = 600
+_PIP: Final = ("--no-config", "--no-progress", "--link-mode", "copy")
+
+
+class NoIndexes(SandboxUnavailable):
+    """Dependencies cannot be installed, as this server knows of no package index."""
+
+    code = "sandbox_no_indexes"
+
+
+class RunsInstaller(Protocol):
+    """Runs a command that may write to a folder and reach a proxy."""
+
+    def __call__(self, command: Command, *, output: Path, proxy: Path, tools: Sequence[Path]) -> Awaitable[Result]:
+        """Return how it ended."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installer:
+    """Makes layers with dependencies."""
+
+    folder: Path
+    python: Python
+    user: int | None
+    """Who installs, when that is not us."""
+    hosts: Collection[str]
+    """Of the package indexes."""
+    run: RunsInstaller
+    clock: Clock
+    resolve: Resolve = resolve_public
+    environment: Mapping[str, str] | None = None
+    """Besides ours: where an index is, and by which certificates it is known."""
+
+    async def layer(self, stack: StackName, base: Layer, dependencies: Sequence[str]) -> Layer:
+        """Return the layer, made where it is not there. Raises DependencyInvalid, NoIndexes, InstallFailed."""
+        wanted = check_dependencies(stack, dependencies)
+        if not wanted:
+            return base
+        if not self.hosts:
+            raise NoIndexes(
+                "Dependencies cannot be installed: set PENSTOCK_SANDBOX_INDEX_HOSTS to the hosts of package indexes."
+            )
+        async with self._workplace() as work:
+            lock = await self._lock(work, stack, wanted)
+            key = f"{stack}-{hashlib.sha256(f'{base.key} {self.python.tag}'.encode() + lock).hexdigest()[:32]}"
+            place = self.folder / "layers" / key
+            if not place.is_dir():
+                await self._install(work, stack, lock)
+                await asyncio.to_thread(self._keep, work.output, place)
+        folders = [place, *base.folders] if stack == "python" else [place / "node_modules"]
+        return Layer(stack=stack, folders=folders, key=key)
+
+    async def _lock(self, work: "_Workplace", stack: StackName, wanted: Sequence[str]) -> bytes:
+        """Return the lock for what is wanted, which the base's own versions constrain."""
+        before = datetime.fromtimestamp(self.clock() / 1000, UTC) - timedelta(days=_OLDEST_DAYS)
+        if stack == "python":
+            files = {
+                "requirements.in": "\n".join(wanted).encode(),
+                "base.lock": stack_files("python")["requirements.lock"],
+            }
+            options = (
+                "--generate-hashes",
+                "--no-emit-index-url",
+                "--no-annotate",
+                "--no-header",
+                "--only-binary",
+                ":all:",
+            )
+            argv = [str(work.uv), "pip", "compile", "--quiet", *options, *_PIP, "--python", self.python.path]
+            argv += ["--exclude-newer", before.isoformat(), "-c", "base.lock", "requirements.in"]
+            return (await self._run(work, files, argv)).output
+        package = json.loads(stack_files("node")["package.json"])
+        package["dependencies"] |= {each.rpartition("@")[0]: each.rpartition("@")[2] for each in wanted}
+        argv = ["sh", "-c", _NODE_LOCK, "lock", before.date().isoformat()]
+        said = (await self._run(work, {"package.json": json.dumps(package).encode()}, argv)).output
+        return said.partition(_LOCK_MARK)[2]
+
+    async def _install(self, work: "_Workplace", stack: StackName, lock: bytes) -> None:
+        if stack == "python":
+            options = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "--compile-bytecode", *_PIP)
+            argv = [str(work.uv), "pip", "install", "--quiet", *options, "--python", self.python.path]
+            await self._run(work, {"lock": lock}, [*argv, "--target", "/out", "-r", "lock"])
+            return
+        root: dict[str, Any] = json.loads(lock)["packages"][""]
+        package = json.dumps(
+            {"name": "penstock-sandbox", "private": True, "dependencies": root["dependencies"]}
+        ).encode()
+        await self._run(work, {"package.json": package, "package-lock.json": lock}, ["sh", "-c", _NODE_INSTALL])
+
+    async def _run(self, work: "_Workplace", files: Files, argv: Sequence[str]) -> Result:
+        proxy = f"http://127.0.0.1:{PROXY_PORT}"
+        environment = {
+            "HTTPS_PROXY": proxy,
+            "npm_config_https_proxy": proxy,
+            "npm_config_cache": "/out/.cache",
+            "npm_config_fetch_retries": "0",
+            "npm_config_update_notifier": "false",
+            "UV_CACHE_DIR": "/out/.cache",
+            "UV_HTTP_RETRIES": "0",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
+            "NODE_EXTRA_CA_CERTS": "/etc/ssl/certs/ca-certificates.crt",
+            **(self.environment or {}),
+        }
+        command = Command(files=files, argv=argv, environment=environment, limits=_LIMITS)
+        result = await self.run(command, output=work.output, proxy=work.socket, tools=[work.uv])
+        if result.exit_code != 0:
+            raise _refusal(result, work.proxy.refused)
+        return result
+
+    @contextlib.asynccontextmanager
+    async def _workplace(self) -> AsyncGenerator["_Workplace"]:
+        """Give a folder to install into, closed to all but who installs, with the proxy listening beside it."""
+        work = Path(tempfile.mkdtemp(prefix=".install-", dir=self.folder))
+        output, gate, tool = work / "out", work / "proxy", work / "uv"
+        try:
+            for each in (output, gate):
+                each.mkdir(mode=0o700)
+            await asyncio.to_thread(shutil.copy, find_uv(), tool)
+            for each in (work, output, gate):
+                if self.user is not None:
+                    os.chown(each, self.user, self.user)
+            proxy = InstallProxy(self.hosts, self.resolve)
+            async with proxy.listening(gate / "s"):
+                yield _Workplace(output=output, socket=gate / "s", uv=tool, proxy=proxy)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+
+    def _keep(self, output: Path, place: Path) -> None:
+        """Make the layer of what was installed: ours, and nobody's to change."""
+        shutil.rmtree(output / ".cache", ignore_errors=True)
+        for folder, folders, files in os.walk(output):
+            for name in [*folders, *files]:
+                path = Path(folder, name)
+                os.lchown(path, os.geteuid(), os.getegid())
+                if not path.is_symlink():
+                    path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+        os.lchown(output, os.geteuid(), os.getegid())
+        output.chmod(0o755)
+        with contextlib.suppress(OSError):  # somebody else was faster
+            output.rename(place)
+
+
+_LOCK_MARK: Final = b"--- package-lock ---\n"
+_NODE_LOCK: Final = (
+    "cp package.json /out && cd /out && npm install --package-lock-only --ignore-scripts --no-audit --no-fund"
+    ' --omit-lockfile-registry-resolved --loglevel=error --before="$1"'
+    " && echo '--- package-lock ---' && cat package-lock.json && rm package*.json"
+)
+_NODE_INSTALL: Final = (
+    "cp package.json package-lock.json /out && cd /out && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error"
+)
+"""Fixed text: what was asked for is in files."""
+
+
+_WHY: Final = "it is not named in PENSTOCK_SANDBOX_INDEX_HOSTS, or has no public address"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Workplace:
+    output: Path
+    socket: Path
+    uv: Path
+    proxy: InstallProxy
+
+
+def _refusal(result: Result, refused: Sequence[str]) -> DependencyInvalid | InstallFailed:
+    """Return what came of it, in the words of the package manager."""
+    if result.timed_out or result.out_of_memory:
+        return InstallFailed("Installing took too long." if result.timed_out else "Installing took too much memory.")
+    if refused:
+        return InstallFailed(
+            f"The package index leads to {refused[0]}, which PENSTOCK_SANDBOX_INDEX_HOSTS does not name."
+        )
+    said = " ".join(result.output.decode(errors="replace").split())[-_SAID_CHARS:]
+    return DependencyInvalid(f"The dependencies cannot be installed: {said}")

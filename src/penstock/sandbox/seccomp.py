@@ -1,0 +1,188 @@
+"""The system calls that a sandbox may make: a filter for the kernel, written as its classic BPF. No IO.
+
+What is not named is allowed; what the kernel will get after this was written is not there (ENOSYS).
+"""
+
+import errno
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+# Linux: include/uapi/linux/{audit,bpf_common,seccomp}.h
+_ALLOW = 0x7FFF0000
+_KILL = 0x80000000
+_ERRNO = 0x00050000
+_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16
+
+_FIRST_UNKNOWN = 470
+_X32 = 0x40000000
+_NEW_NAMESPACES = 0x7E020000
+"""CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. Source: include/uapi/linux/sched.h."""
+_TERMINAL_REQUESTS = (0x5412, 0x541C, 0x5423)
+"""TIOCSTI, TIOCLINUX and TIOCSETD put input into a terminal, or a driver behind it."""
+_FAMILIES = (1, 2, 10)
+"""AF_UNIX, AF_INET, AF_INET6. AF_VSOCK is why all others are out: it leads to the hypervisor through any netns."""
+_NETLINK = 16
+"""Only its protocol 0, NETLINK_ROUTE, by which runtimes list interfaces."""
+
+# Each with its number on x86_64 and on aarch64 (None: not there).
+REFUSED: Mapping[str, tuple[int | None, int | None]] = {
+    "_sysctl": (156, None),
+    "acct": (163, 89),
+    "add_key": (248, 217),
+    "bpf": (321, 280),
+    "chroot": (161, 51),
+    "clock_adjtime": (305, 266),
+    "clock_settime": (227, 112),
+    "create_module": (174, None),
+    "delete_module": (176, 106),
+    "fanotify_init": (300, 262),
+    "fanotify_mark": (301, 263),
+    "finit_module": (313, 273),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fsopen": (430, 430),
+    "fspick": (433, 433),
+    "get_kernel_syms": (177, None),
+    "get_mempolicy": (239, 236),
+    "init_module": (175, 105),
+    "ioperm": (173, None),
+    "iopl": (172, None),
+    "kcmp": (312, 272),
+    "kexec_file_load": (320, 294),
+    "kexec_load": (246, 104),
+    "keyctl": (250, 219),
+    "lookup_dcookie": (212, 18),
+    "mbind": (237, 235),
+    "migrate_pages": (256, 238),
+    "modify_ldt": (154, None),
+    "mount": (165, 40),
+    "mount_setattr": (442, 442),
+    "move_mount": (429, 429),
+    "move_pages": (279, 239),
+    "msgctl": (71, 187),
+    "msgget": (68, 186),
+    "msgrcv": (70, 188),
+    "msgsnd": (69, 189),
+    "name_to_handle_at": (303, 264),
+    "nfsservctl": (180, 42),
+    "open_by_handle_at": (304, 265),
+    "open_tree": (428, 428),
+    "perf_event_open": (298, 241),
+    "personality": (135, 92),
+    "pidfd_getfd": (438, 438),
+    "pivot_root": (155, 41),
+    "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "ptrace": (101, 117),
+    "query_module": (178, None),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
+    "reboot": (169, 142),
+    "request_key": (249, 218),
+    "semctl": (66, 191),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "set_mempolicy": (238, 237),
+    "set_mempolicy_home_node": (450, 450),
+    "setdomainname": (171, 162),
+    "sethostname": (170, 161),
+    "setns": (308, 268),
+    "settimeofday": (164, 170),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "shmdt": (67, 197),
+    "shmget": (29, 194),
+    "swapoff": (168, 225),
+    "swapon": (167, 224),
+    "sysfs": (139, None),
+    "syslog": (103, 116),
+    "umount2": (166, 39),
+    "unshare": (272, 97),
+    "uselib": (134, None),
+    "ustat": (136, None),
+    "vhangup": (153, 58),
+    "vmsplice": (278, 75),
+}
+"""EPERM. Beside the obvious: SysV memory is counted by no limit of a process, memory policy calls have had holes."""
+ABSENT: Mapping[str, tuple[int, int]] = {
+    "clone3": (435, 435),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "io_uring_setup": (425, 425),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "userfaultfd": (323, 282),
+}
+"""ENOSYS, for which runtimes know another way. The flags of clone3 are in memory, where a filter cannot look."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What differs between processors."""
+
+    audit: int
+    column: int
+    socket: int
+    ioctl: int
+    clone: int
+
+
+MACHINES: Final[Mapping[str, Machine]] = {
+    "x86_64": Machine(audit=0xC000003E, column=0, socket=41, ioctl=16, clone=56),
+    "aarch64": Machine(audit=0xC00000B7, column=1, socket=198, ioctl=29, clone=220),
+}
+
+
+def compile_filter(machine: str) -> bytes:
+    """Return the filter for a processor as the kernel takes it. Raises KeyError for one that is not known."""
+    of = MACHINES[machine]
+    refused, absent = _ERRNO | errno.EPERM, _ERRNO | errno.ENOSYS
+    program = [
+        (_LOAD, 0, 0, _ARCH),
+        *_unless(_JUMP_EQUAL, of.audit, _KILL),
+        (_LOAD, 0, 0, _NUMBER),
+        *_if(_JUMP_AT_LEAST, _X32, _KILL),
+        *_if(_JUMP_AT_LEAST, _FIRST_UNKNOWN, absent),
+    ]
+    for numbers, answer in ((REFUSED, refused), (ABSENT, absent)):
+        for each in numbers.values():
+            number = each[of.column]
+            if number is not None:
+                program += _if(_JUMP_EQUAL, number, answer)
+    program += _of_call(of.clone, [_argument(0), *_if(_JUMP_ANY, _NEW_NAMESPACES, refused)])
+    program += _of_call(
+        of.ioctl,
+        [_argument(1), *(step for request in _TERMINAL_REQUESTS for step in _if(_JUMP_EQUAL, request, refused))],
+    )
+    families = [step for family in _FAMILIES for step in _if(_JUMP_EQUAL, family, _ALLOW)]
+    netlink = [*_unless(_JUMP_EQUAL, _NETLINK, refused), _argument(2), *_unless(_JUMP_EQUAL, 0, refused)]
+    program += _of_call(of.socket, [_argument(0), *families, *netlink])
+    program.append((_RETURN, 0, 0, _ALLOW))
+    return b"".join(struct.pack("=HBBI", *step) for step in program)
+
+
+Step = tuple[int, int, int, int]
+
+
+def _argument(number: int) -> Step:
+    """Load the lower half of an argument: the kernel takes these as 32 bits."""
+    return _LOAD, 0, 0, _FIRST_ARGUMENT + 8 * number
+
+
+def _if(jump: int, value: int, answer: int) -> list[Step]:
+    return [(jump, 0, 1, value), (_RETURN, 0, 0, answer)]
+
+
+def _unless(jump: int, value: int, answer: int) -> list[Step]:
+    return [(jump, 1, 0, value), (_RETURN, 0, 0, answer)]
+
+
+def _of_call(number: int, steps: Sequence[Step]) -> list[Step]:
+    """Take the steps for this call only; whichever it passes, the call is allowed."""
+    return [(_JUMP_EQUAL, 0, len(steps) + 1, number), *steps, (_RETURN, 0, 0, _ALLOW)]

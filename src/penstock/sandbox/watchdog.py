@@ -1,0 +1,84 @@
+"""Watches a sandbox from outside: what its processes and its files in memory use together, which no rlimit counts."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SECONDS = 0.1
+MAX_INODES = 20_000
+"""Each costs the kernel about a kilobyte, and bubblewrap cannot limit them."""
+_FOLDERS = ("tmp", "data", "dev/shm")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a sandbox uses."""
+
+    memory_bytes: int
+    inodes: int
+
+
+def measure(pid: int) -> Usage:
+    """Return what the sandbox uses whose first process this is."""
+    resident = sum(_resident(each) for each in _tree(pid))
+    files = measure_files(pid)
+    return Usage(resident + files.memory_bytes, files.inodes)
+
+
+def measure_files(pid: int) -> Usage:
+    """Return what its files in memory use."""
+    used, inodes = 0, 0
+    root = Path(f"/proc/{pid}/root")
+    for folder in _FOLDERS if _has_own_root(root) else ():
+        amount = _in_memory(root / folder)
+        used, inodes = used + amount.memory_bytes, inodes + amount.inodes
+    return Usage(used, inodes)
+
+
+def _has_own_root(root: Path) -> bool:
+    """Say whether a process has left the host's root; until then that shows the host's disk, which is not to count."""
+    try:
+        return root.stat().st_dev != Path("/").stat().st_dev
+    except OSError:
+        return False
+
+
+def _tree(pid: int) -> Iterator[int]:
+    """Yield the process and all below it: whoever loses its parent in a pid namespace falls to its first process."""
+    waiting = [pid]
+    seen: set[int] = set()
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        yield current
+        try:
+            for task in os.listdir(f"/proc/{current}/task"):  # noqa: PTH208  # ten times a second
+                with open(f"/proc/{current}/task/{task}/children") as children:  # noqa: PTH123  # as above
+                    waiting += map(int, children.read().split())
+        except OSError:
+            continue  # it has ended
+
+
+def _resident(pid: int) -> int:
+    """Return the bytes of memory that are this process's own; files of the disk are not."""
+    total = 0
+    try:
+        with open(f"/proc/{pid}/status") as status:  # noqa: PTH123  # ten times a second
+            for line in status:
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    total += int(line.split()[1]) << 10
+    except OSError:
+        return 0
+    return total
+
+
+def _in_memory(folder: Path) -> Usage:
+    """Return what is in a file system of the sandbox."""
+    try:
+        of = os.statvfs(folder)
+    except OSError:
+        return Usage(0, 0)
+    return Usage((of.f_blocks - of.f_bfree) * of.f_frsize, of.f_files - of.f_ffree)

@@ -1,0 +1,96 @@
+"""E9: control groups of both versions, on files that look like them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from penstock.sandbox.base import Limits
+from penstock.sandbox.cgroups import find_groups
+from penstock.sandbox.watchdog import measure, measure_files
+
+
+def make(root: Path, lines: str, files: dict[str, str]) -> tuple[Path, Path]:
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+    own = root / "self"
+    own.write_text(lines)
+    return root, own
+
+
+def test_version_2_is_used_where_it_was_delegated(tmp_path: Path) -> None:
+    """E9."""
+    files = {"svc/cgroup.controllers": "cpu io memory pids\n", "svc/cgroup.subtree_control": ""}
+    groups = find_groups(*make(tmp_path, "0::/svc\n", files))
+    assert groups is not None
+    assert (tmp_path / "svc/cgroup.subtree_control").read_text() == "+memory +pids +cpu"
+    with pytest.MonkeyPatch.context() as patched:
+        # There is no kernel here to make the files of a group.
+        original = Path.mkdir
+
+        def mkdir(path: Path, *_: object) -> None:
+            original(path)
+            for name in ("memory.swap.max", "memory.oom.group"):
+                (path / name).touch()
+
+        patched.setattr(Path, "mkdir", mkdir)
+        group = groups.make("x", Limits(memory_mb=100, pids=10, cpus=0.5))
+    folder = tmp_path / "svc/penstock-x"
+    written = {each.name: each.read_text() for each in folder.iterdir()}
+    assert written == {
+        "memory.max": str(100 << 20),
+        "memory.swap.max": "0",
+        "memory.oom.group": "1",
+        "pids.max": "14",
+        "cpu.max": "50000 100000",
+    }
+    (folder / "memory.events").write_text("low 0\noom 1\noom_kill 1\n")
+    (folder / "memory.peak").write_text(str(7 << 20))
+    assert (group.is_out_of_memory(), group.peak_mb()) == (True, 7)
+
+
+@pytest.mark.parametrize(
+    ("lines", "files"),
+    [
+        ("0::/svc\n", {"svc/cgroup.controllers": "cpu\n", "svc/cgroup.subtree_control": ""}),
+        ("0::/svc\n", {}),
+        ("8:pids:/\n4:memory:/\n", {"pids/x": "", "memory/x": ""}),
+        ("", {}),
+    ],
+)
+def test_where_a_controller_is_missing_there_are_no_groups(tmp_path: Path, lines: str, files: dict[str, str]) -> None:
+    """E9."""
+    assert find_groups(*make(tmp_path, lines, files)) is None
+
+
+def test_a_group_above_ours_is_used_only_when_it_was_given_to_us(tmp_path: Path) -> None:
+    """E9: as root, every other would be writable as well."""
+    files = {
+        "svc/main/cgroup.controllers": "",
+        "svc/cgroup.controllers": "cpu memory pids",
+        "svc/cgroup.subtree_control": "",
+    }
+    root, own = make(tmp_path, "0::/svc/main\n", files)
+    assert find_groups(root, own) is None
+    os.setxattr(tmp_path / "svc", "user.delegate", b"1")
+    assert find_groups(root, own) is not None
+
+
+def test_version_1_is_used_where_all_three_can_be_written(tmp_path: Path) -> None:
+    """E9."""
+    files = {f"{name}/a/x": "" for name in ("memory", "pids", "cpu")}
+    groups = find_groups(*make(tmp_path, "9:cpu,cpuacct:/a\n8:pids:/a\n4:memory:/a\n0::/\n", files))
+    assert groups is not None
+    assert not groups.is_v2
+    group = groups.make("x", Limits(memory_mb=100, pids=10, cpus=0.5))
+    assert (tmp_path / "pids/a/penstock-x/pids.max").read_text() == "14"
+    assert (tmp_path / "memory/a/penstock-x/memory.limit_in_bytes").read_text() == str(100 << 20)
+    (group.memory / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 0\n")
+    assert not group.is_out_of_memory()
+
+
+def test_a_process_that_has_the_hosts_root_uses_no_files_in_memory() -> None:
+    """Trap 6: before it has a root of its own, a sandbox shows the host's disk."""
+    assert measure_files(os.getpid()).memory_bytes == 0
+    assert measure(os.getpid()).memory_bytes > 1_000_000
