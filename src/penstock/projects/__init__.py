@@ -1,0 +1,1 @@
+"""What is built by talking: projects, their versions, and the files of each."""

@@ -1,0 +1,1 @@
+"""Scripts that run in sandboxes, beside the code that they check."""
