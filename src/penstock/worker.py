@@ -2,23 +2,42 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+import os
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from penstock.actor import SYSTEM
+from penstock.auth.secret import load_or_make
+from penstock.chats import store as chats
 from penstock.chats.answer import Answer
+from penstock.chats.completions import ORIGIN, Completion
 from penstock.db.database import Database, open_database
+from penstock.errors import InvalidInput
+from penstock.inbox.service import ErrorInbox
+from penstock.keys.service import KeyService
+from penstock.keys.vault import Vault
 from penstock.kit.clock import wall_clock
 from penstock.kit.ids import new_id
+from penstock.kit.redact import Redactor
 from penstock.kit.tasks import TaskOwner
 from penstock.metrics import Metrics
+from penstock.projects import garbage, history
+from penstock.projects.asking import KIND
+from penstock.projects.build import Building
 from penstock.providers.base import Timeouts
 from penstock.providers.catalog import Catalog, VendorConfig
+from penstock.providers.router import Route, Router, parse_routes
 from penstock.providers.transport import Transport
 from penstock.runs import store as runs
 from penstock.runs.alive import AliveLock
 from penstock.runs.execute import Executor
 from penstock.runs.lease import Worker
+from penstock.runs.sweep import ROWS, Sweeper
+from penstock.sandbox.base import Limits, Sandbox
+from penstock.sandbox.bwrap import BwrapSandbox, BwrapSettings
+from penstock.sandbox.refusal import NoSandbox
 from penstock.settings import Settings
 from penstock.streams.follow import Follower
 from penstock.streams.notify import PostgresWake
@@ -37,9 +56,14 @@ class Engine:
     follower: Follower
     transport: Transport
     catalog: Catalog
+    router: Router
+    keys: KeyService
     tasks: TaskOwner
     metrics: Metrics
+    inbox: ErrorInbox
     worker: Worker
+    sandbox: Sandbox
+    sweeper: Sweeper
     is_alone: bool
     """Whether no other process shares the database (the embedded shape)."""
 
@@ -50,10 +74,12 @@ class Engine:
             stack.push_async_callback(self.database.close)
             stack.push_async_callback(self.transport.close)
             stack.push_async_callback(self.tasks.cancel_all)
+            await stack.enter_async_context(self.inbox.running())
             await self.wake.start()
             stack.push_async_callback(self.wake.close)
             await self.writer.start()
             stack.push_async_callback(self.writer.close)
+            await stack.enter_async_context(self.sweeper.running())
             if with_worker:
                 if self.is_alone:
                     # Whoever held a lease is dead: this process holds the lock of the data directory.
@@ -77,11 +103,9 @@ def build_engine(settings: Settings) -> Engine:
         first_token=settings.first_token_timeout,
         between_tokens=settings.token_timeout,
     )
-    vendors = [
-        VendorConfig(id="openai", api_key=settings.openai_api_key, base_url=settings.openai_base_url),
-        VendorConfig(id="ollama", base_url=settings.ollama_base_url),
-    ]
-    catalog = Catalog(vendors, transport, tasks, timeouts=timeouts)
+    catalog = Catalog(_vendors(settings), transport, tasks, timeouts=timeouts)
+    keys = KeyService(database, catalog, build_vault(settings), wall_clock)
+    router = Router(catalog, _routes(settings))
     executor = Executor(
         database=database,
         writer=writer,
@@ -93,6 +117,17 @@ def build_engine(settings: Settings) -> Engine:
         take_over=settings.take_over,
         total_timeout=settings.total_timeout,
     )
+    sandbox = build_sandbox(settings)
+    answers = Answer(database, router, keys, wall_clock)
+    building = Building(
+        database=database,
+        router=router,
+        keys=keys,
+        clock=wall_clock,
+        sandbox=sandbox,
+        limits=sandbox_limits(settings),
+        answers=answers,
+    )
     name = new_id()
     worker = Worker(
         name=name,
@@ -100,7 +135,11 @@ def build_engine(settings: Settings) -> Engine:
         database=database,
         wake=wake,
         executor=executor,
-        kinds={"answer": Answer(database, catalog, wall_clock)},
+        kinds={
+            "answer": answers,
+            KIND: building,
+            ORIGIN: Completion(database, router, keys, wall_clock),
+        },
         lease_seconds=settings.lease_seconds,
     )
     return Engine(
@@ -110,10 +149,94 @@ def build_engine(settings: Settings) -> Engine:
         follower=follower,
         transport=transport,
         catalog=catalog,
+        router=router,
+        keys=keys,
         tasks=tasks,
         metrics=metrics,
+        inbox=ErrorInbox(database, Redactor(settings.secrets), wall_clock, tasks),
         worker=worker,
+        sandbox=sandbox,
+        sweeper=Sweeper(
+            database=database,
+            clock=wall_clock,
+            retention_days=settings.retention_days,
+            seconds=settings.sweep_seconds,
+            others=[partial(chats.delete_completions, limit=ROWS), garbage.collect],
+            chores=[history.derive],
+        ),
         is_alone=not settings.is_scaled,
+    )
+
+
+def build_vault(settings: Settings) -> Vault:
+    """Return what seals people's keys. Without a setting for its secret a key file is made, at the first use."""
+
+    def secrets() -> list[str]:
+        present = settings.secret_key or load_or_make(settings.data_dir)
+        return [present, settings.old_secret_key] if settings.old_secret_key else [present]
+
+    return Vault(secrets)
+
+
+def _vendors(settings: Settings) -> list[VendorConfig]:
+    """Return the vendors to offer; the first with a key has the default model."""
+    vendors = [
+        VendorConfig(
+            id="openai",
+            api_keys=settings.openai_api_keys,
+            base_url=settings.openai_base_url,
+            wire=None if settings.openai_api == "auto" else settings.openai_api,
+        ),
+        VendorConfig(id="anthropic", api_keys=settings.anthropic_api_keys, base_url=settings.anthropic_base_url),
+        VendorConfig(id="google", api_keys=settings.gemini_api_keys, base_url=settings.gemini_base_url),
+        VendorConfig(id="mistral", api_keys=settings.mistral_api_keys, base_url=settings.mistral_base_url),
+        VendorConfig(id="nvidia", api_keys=settings.nvidia_api_keys, base_url=settings.nvidia_base_url),
+        VendorConfig(id="openrouter", api_keys=settings.openrouter_api_keys, base_url=settings.openrouter_base_url),
+        VendorConfig(id="v0", api_keys=settings.v0_api_keys, base_url=settings.v0_api_url),
+        VendorConfig(id="ollama", base_url=settings.ollama_base_url),
+        VendorConfig(id="lmstudio", base_url=settings.lmstudio_base_url),
+    ]
+    if settings.vllm_base_url is not None:  # its usual address is our own
+        vendors.append(VendorConfig(id="vllm", base_url=settings.vllm_base_url))
+    return vendors
+
+
+def _routes(settings: Settings) -> Sequence[Route]:
+    if settings.routes is None:
+        return ()
+    try:
+        return parse_routes(settings.routes.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise InvalidInput(f"PENSTOCK_ROUTES: {settings.routes} cannot be read.") from None
+
+
+def build_sandbox(settings: Settings) -> Sandbox:
+    """Return where generated code is run. Nothing is looked at before it is asked for something."""
+    if settings.sandbox == "off":
+        return NoSandbox("Sandboxes are switched off.", "Unset PENSTOCK_SANDBOX.")
+    # As root in a folder that others can enter: sandboxes run as another user, wherever the data is.
+    default = Path("/var/cache/penstock") if os.geteuid() == 0 else settings.data_dir / "sandbox"
+    takes_degraded = settings.is_private if settings.sandbox_degraded == "auto" else settings.sandbox_degraded == "on"
+    return BwrapSandbox(
+        BwrapSettings(
+            folder=settings.sandbox_dir or default,
+            user=settings.sandbox_user,
+            takes_degraded=takes_degraded,
+            index_hosts=settings.sandbox_index_hosts,
+        )
+    )
+
+
+def sandbox_limits(settings: Settings) -> Limits:
+    """Return what one sandbox may use."""
+    return Limits(
+        memory_mb=settings.sandbox_memory_mb,
+        cpus=settings.sandbox_cpus,
+        pids=settings.sandbox_processes,
+        file_mb=settings.sandbox_file_mb,
+        disk_mb=settings.sandbox_disk_mb,
+        wall_seconds=settings.sandbox_seconds,
+        output_bytes=settings.sandbox_output_bytes,
     )
 
 

@@ -1,5 +1,6 @@
 """Databases for the contracts, each of which several processes can open."""
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,13 +12,21 @@ from penstock.db.database import Database, open_database
 from penstock.db.migrate import migrate_sqlite
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with our schema, closed and whole."""
+    path = tmp_path_factory.mktemp("template") / "penstock.db"
+    migrate_sqlite(path)
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     """Where an empty database of each kind is: a file, and an address when it is Postgres."""
     path = tmp_path / "penstock.db"
     if request.param == "postgres":
         return path, request.getfixturevalue("postgres_url")
-    migrate_sqlite(path)
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
     return path, ""
 
 

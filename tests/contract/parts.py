@@ -7,20 +7,37 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from penstock.actor import SYSTEM, IdentityId
+from penstock.actor import SYSTEM, Actor, IdentityId
+from penstock.auth.passwords import Passwords
+from penstock.chats import store as chats
 from penstock.chats.answer import Answer
+from penstock.chats.completions import ORIGIN, Completion, CompletionService
+from penstock.chats.filing.service import FilingService
+from penstock.chats.search.service import SearchService
+from penstock.chats.sending import Sending
 from penstock.chats.service import ChatService
+from penstock.chats.sharing.service import SharingService
+from penstock.chats.templates.service import TemplateService
+from penstock.chats.transactions import Transactions
+from penstock.chats.transfer import store as transfer
+from penstock.chats.transfer.model import Job
 from penstock.db.database import Database
+from penstock.db.schema import metadata
+from penstock.keys.service import KeyService
+from penstock.keys.vault import Vault
 from penstock.kit.clock import Clock, Millis, wall_clock
 from penstock.kit.ids import new_id
 from penstock.kit.tasks import TaskOwner
+from penstock.limits.quotas import Quotas
 from penstock.metrics import Metrics
-from penstock.providers.catalog import Catalog
+from penstock.projects import store as projects
+from penstock.providers.catalog import Catalog, VendorConfig
 from penstock.providers.demo import DemoProvider
+from penstock.providers.router import Route, Router
 from penstock.providers.transport import Transport
 from penstock.runs.events import RunEvent, decode
 from penstock.runs.execute import Executor, RunKind, TakeOver
@@ -105,8 +122,17 @@ async def read_all(database: Database, stream_id: int, start: Position = START) 
             return messages
 
 
+_OF_CHANGES = "path LIKE 'users/%'"
+_COUNTED = {
+    "stream": f"stream WHERE NOT {_OF_CHANGES}",
+    "stream_batch": f"stream_batch WHERE stream_id NOT IN (SELECT id FROM stream WHERE {_OF_CHANGES})",
+}
+
+
 async def count(database: Database, table: str) -> int:
-    found = await database.read(SYSTEM, lambda connection: connection.scalar(sa.text(f"SELECT count(*) FROM {table}")))
+    """Count the rows of a table; what tabs are told of changes does not count as something of a chat's."""
+    counted = sa.text(f"SELECT count(*) FROM {_COUNTED.get(table, table)}")
+    found = await database.read(SYSTEM, lambda connection: connection.scalar(counted))
     return int(found or 0)
 
 
@@ -119,8 +145,15 @@ class Process:
     writer: Writer
     follower: Follower
     chats: ChatService
+    sending: Sending
+    filing: FilingService
+    templates: TemplateService
+    sharing: SharingService
+    search: SearchService
+    completions: CompletionService
     runs: RunService
-    catalog: Catalog
+    router: Router
+    keys: KeyService
 
     def worker(
         self,
@@ -142,12 +175,12 @@ class Process:
             take_over=take_over,
             total_timeout=total_timeout,
         )
-        answer = Answer(self.database, self.catalog, wall_clock)
+        answer = Answer(self.database, self.router, self.keys, wall_clock)
         return Worker(
             database=self.database,
             wake=self.wake,
             executor=executor,
-            kinds={"answer": kind or answer},
+            kinds={"answer": kind or answer, ORIGIN: Completion(self.database, self.router, self.keys, wall_clock)},
             lease_seconds=lease_seconds,
         )
 
@@ -176,13 +209,24 @@ class Process:
 
 @contextlib.asynccontextmanager
 async def process(
-    database: Database, *, wake: Wake | None = None, tokens_per_second: float = 0, clock: Clock = wall_clock
+    database: Database,
+    *,
+    wake: Wake | None = None,
+    tokens_per_second: float = 0,
+    clock: Clock = wall_clock,
+    quotas: Quotas | None = None,
+    vendors: Sequence[VendorConfig] = (),
+    routes: Sequence[Route] = (),
 ) -> AsyncGenerator[Process]:
-    """Start the parts of a process, without a worker. The demo model is the only one."""
+    """Start the parts of a process, without a worker. The demo model is the only one but for those of vendors."""
     wake = wake or Wake()
     tails, metrics, transport, tasks = Tails(wake), Metrics(), Transport(), TaskOwner()
     writer = Writer(database, wake, tails, metrics)
-    catalog = Catalog([], transport, tasks, demo=DemoProvider(tokens_per_second))
+    catalog = Catalog(vendors, transport, tasks, demo=DemoProvider(tokens_per_second))
+    router = Router(catalog, routes)
+    keys = KeyService(database, catalog, Vault(lambda: ["a secret for tests"]), clock)
+    transactions = Transactions(database, wake, clock)
+    passwords = Passwords()
     await wake.start()
     await writer.start()
     try:
@@ -191,12 +235,71 @@ async def process(
             wake=wake,
             writer=writer,
             follower=Follower(database, tails, metrics),
-            chats=ChatService(database, catalog, wake, clock, max_message_chars=10_000),
+            chats=ChatService(transactions),
+            sending=Sending(transactions, router, keys, max_message_chars=10_000, quotas=quotas),
+            filing=FilingService(transactions),
+            templates=TemplateService(database, clock),
+            sharing=SharingService(transactions, passwords),
+            search=SearchService(database),
+            completions=CompletionService(database, router, keys, wake, clock, quotas or Quotas()),
             runs=RunService(database, wake),
-            catalog=catalog,
+            router=router,
+            keys=keys,
         )
     finally:
         await writer.close()
         await wake.close()
         await tasks.cancel_all()
         await transport.close()
+        await passwords.close()
+
+
+def build_project(connection: sa.Connection, owner: IdentityId, run_id: str) -> None:
+    """Let somebody have a project with a version, and all that can hang on one."""
+    chat_id, project_id = new_id(), new_id()
+    chats.insert_chat(connection, chat_id=chat_id, owner=owner, alias=None, title="", now=NOW, origin="project")
+    projects.insert_project(
+        connection, project_id=project_id, owner=owner, chat_id=chat_id, title="", stack="python", now=NOW
+    )
+    project = projects.lock_project(connection, Actor(owner), project_id)
+    version = projects.insert_version(connection, project, version_id=new_id(), parent=None, origin="prompt", now=NOW)
+    projects.commit(connection, version, {"main.py": b"pass\n"}, NOW)
+    of_version: dict[str, Any] = {"version_id": version.id, "owner_id": owner}
+    check: dict[str, Any] = {
+        "attempt": 0,
+        "stage": "static",
+        "status": "passed",
+        "summary": "",
+        "data": {},
+        "started_at": NOW,
+    }
+    step: dict[str, Any] = {"run_id": run_id, "step": "apply", "attempt": 0, "epoch": 1, "data": {}, "done_at": NOW}
+    hanging: dict[str, dict[str, Any]] = {
+        "version_patch": {**of_version, "sha256": "", "data": b""},
+        "version_check": {**of_version, **check},
+        "staged_file": {**of_version, "path": "main.py", "created_at": NOW},
+        "file_lock": {"project_id": project_id, "owner_id": owner, "path": "main.py", "created_at": NOW},
+        "run_step": {**step, "owner_id": owner},
+    }
+    for name, row in hanging.items():
+        connection.execute(sa.insert(metadata.tables[name]).values(row))
+
+
+def bring_file(connection: sa.Connection, owner: IdentityId) -> None:
+    """Let somebody have brought a file."""
+    job = Job(
+        id=new_id(),
+        owner_id=owner,
+        status="completed",
+        source="penstock",
+        size=1,
+        total=0,
+        done=0,
+        created=0,
+        error_code=None,
+        error_message=None,
+        error_entry=None,
+        created_at=NOW,
+        ended_at=NOW,
+    )
+    transfer.insert_job(connection, job)

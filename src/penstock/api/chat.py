@@ -1,28 +1,46 @@
 """`POST /api/chat`: ask, in our words or in the AI SDK's; `GET /api/chat/{id}/stream`: take the answer up again."""
 
-from typing import Annotated, Any, Literal, cast
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, cast
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
 from penstock.actor import Actor
-from penstock.api.problems import CursorForeign
-from penstock.api.services import Asking, Services, Visitor
-from penstock.api.shapes import Answered, Body, ResponseMode, Shape, shape_message
-from penstock.api.sse import UI_STREAM_HEADER, EventStream, chat_frames, parse_cursor
-from penstock.chats.service import Send
+from penstock.api.limits import Paying, limited
+from penstock.api.problems import LIMITED, CursorForeign
+from penstock.api.services import Asking, Services
+from penstock.api.shapes import Answered, Body, ResponseMode, Shape, Started, shape_message
+from penstock.api.sse import FRAME_SCHEMA, UI_STREAM_HEADER, EventStream, chat_frames, parse_cursor
+from penstock.chats.sending import Send, WhenBusy
+from penstock.chats.settings import Effort
+from penstock.limits.model import Payer
+from penstock.projects.service import Order
 from penstock.runs.model import Run, RunNotFound
 from penstock.streams.model import START, Position
 
 Trigger = Literal["submit-message", "regenerate-message", "continue-message"]
 
 
-class ChatSettings(Shape):
-    """How the model should answer."""
+Prompt = Annotated[str, Field(max_length=20_000)]
+
+
+class ModelSettings(Shape):
+    """What a model is told beside the conversation."""
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
-    system_prompt: str | None = Field(default=None, max_length=20_000)
+    reasoning_effort: Effort | None = Field(default=None, description="How long the model may think.")
+
+    def given(self) -> Mapping[str, Any]:
+        """Return what is set, in the words of messages."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class ChatSettings(ModelSettings):
+    """How the model should answer."""
+
+    system_prompt: Prompt | None = None
 
 
 class SentMessage(BaseModel):
@@ -46,16 +64,44 @@ class ChatBody(Body):
     message: str | None = None
     chat_id: str | None = Field(default=None, description="The chat to go on with; a new one without it.")
     model: str | None = Field(default=None, max_length=200, description="`provider/model`, see `/api/models`.")
-    settings: ChatSettings = Field(default_factory=ChatSettings)
-    response_mode: ResponseMode = "stream"
+    settings: ChatSettings | None = Field(
+        default=None, description="Making an answer anew or continuing one without settings takes those it had."
+    )
+    template_id: str | None = Field(default=None, description="A template that makes the message.")
+    variables: dict[Annotated[str, Field(max_length=50)], str | int | float] = Field(
+        default_factory=dict[str, str | int | float],
+        max_length=100,
+        description="What is filled in: a variable without a value or default is 422 `missing_variable`.",
+    )
+    response_mode: ResponseMode = Field(
+        default="stream",
+        description="The answer as it is written, the whole of it when it has ended, or at once where to read it.",
+    )
     client_message_id: str | None = Field(
         default=None,
         min_length=1,
         max_length=200,
         description="Your own id of the message: sending it again starts no second run.",
     )
+    when_busy: WhenBusy = Field(
+        default="reject",
+        description="While the chat is still answering: refuse the message (409 `run_live` with the `runId`), answer it"
+        " after those before it (at most 5 wait: 409 `queue_full`), or stop those and answer it.",
+    )
     trigger: Trigger = "submit-message"
-    message_id: str | None = Field(default=None, description="The message to make anew or to continue.")
+    message_id: str | None = Field(
+        default=None,
+        description="The answer to make anew or to continue; with `submit-message` the message of yours to write anew:"
+        " both versions stay, and the chat goes on from the new one.",
+    )
+    parent_id: str | None = Field(
+        default=None, description="The message that the new one follows; the last of the chosen path without it."
+    )
+    project_id: str | None = Field(
+        default=None,
+        description="A project: then it is a prompt for its next version, as `POST /api/projects/{id}/versions`.",
+    )
+    base_version_id: str | None = Field(default=None, description="The version of the project to begin with.")
     id: str | None = Field(
         default=None, min_length=1, max_length=200, description="An AI SDK client's own id of the chat."
     )
@@ -76,38 +122,65 @@ class ChatBody(Body):
         if body.get("responseMode") is None and False in (body.get("streaming"), body.get("stream")):
             body["responseMode"] = "sync"
         loose = {name: body[name] for name in ("temperature", "maxTokens") if name in body}
-        if loose and isinstance(body.get("settings", {}), dict):
-            body["settings"] = {**loose, **body.get("settings", {})}
+        if loose and isinstance(body.get("settings") or {}, dict):
+            body["settings"] = {**loose, **(body.get("settings") or {})}
         return body
 
-    def to_send(self) -> Send:
-        """Return the request in the service's terms."""
+    @model_validator(mode="after")
+    def one_message(self) -> Self:
+        """Refuse a message beside the one that a template makes."""
+        if self.template_id is not None and self.message is not None:
+            raise ValueError("Send a message or a template, not both")  # pydantic's way
+        return self
+
+    def to_send(self, payer: Payer, filled: str | None = None) -> Send:
+        """Return the request in the service's terms, counted for the payer, with what a template has made."""
         last = self.messages[-1] if self.messages else None
         is_submit = self.trigger == "submit-message"
-        text = self.message if self.message is not None else (last.text() if last else "")
+        # The AI SDK sends an edited message under the id of the one that it replaces: that is no repetition.
+        last_id = last.id if last and is_submit and last.id != self.message_id else None
+        own = self.message if self.message is not None else (last.text() if last else "")
         return Send(
             trigger=self.trigger,
-            text=text,
+            text=own if filled is None else filled,
             chat_id=self.chat_id,
             alias=self.id if self.chat_id is None else None,
-            message_id=None if is_submit else self.message_id,
-            client_message_id=self.client_message_id or (last.id if last and is_submit else None),
+            message_id=self.message_id,
+            parent_id=self.parent_id if is_submit else None,
+            client_message_id=self.client_message_id or last_id,
             model=self.model,
-            settings=self.settings.model_dump(by_alias=True, exclude_none=True),
+            settings=self.settings and self.settings.given(),
+            payer=payer,
+            when_busy=self.when_busy,
         )
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Server-sent events: one event of the AI SDK UI message stream a frame."}
+    200: {
+        "description": "Server-sent events: one event of the AI SDK UI message stream a frame.",
+        "content": {"text/event-stream": {"schema": FRAME_SCHEMA}},
+    }
 }
+
+
+async def start(services: Services, payer: Payer, body: ChatBody) -> Run:
+    """Start what a visitor asks for, by whatever way it came: this is where all asking passes."""
+    owner, filled = payer.visitor.identity, None
+    if body.template_id is not None:
+        filled = await services.templates.fill(owner, body.template_id, body.variables)
+    send = body.to_send(payer, filled)
+    if body.project_id is not None and body.trigger == "submit-message":
+        order = Order(project_id=body.project_id, base_id=body.base_version_id, send=send, key=send.client_message_id)
+        return await services.projects.ask(owner, order)
+    return await services.sending.send(owner, send)
 
 
 def routes(services: Services) -> APIRouter:
     """Return the routes of asking."""
     router = APIRouter(prefix="/api/chat", tags=["chat"])
 
-    def frames(run: Run, stream_id: int, start: Position) -> EventStream:
-        events = chat_frames(services.follower, stream_id, run.id, start, services.heartbeat_seconds)
+    def frames(request: Request, run: Run, stream_id: int, start: Position) -> EventStream:
+        events = chat_frames(request, services.follower, stream_id, run.id, start, services.heartbeat_seconds)
         return EventStream(events, UI_STREAM_HEADER)
 
     async def answered(actor: Actor, run: Run) -> Answered:
@@ -115,13 +188,25 @@ def routes(services: Services) -> APIRouter:
         message = await services.chats.message(actor, ended.chat_id, ended.message_id)
         return Answered(chat_id=ended.chat_id, run_id=ended.id, message=shape_message(message))
 
-    @router.post("", response_model=Answered, responses=_STREAM, operation_id="ask")
-    async def ask(body: ChatBody, owner: Visitor) -> Response | Answered:
+    limit = Depends(limited(services.limits, "chat"))
+
+    @router.post("/stream", response_model=Answered | Started, include_in_schema=False, dependencies=[limit])
+    @router.post(
+        "",
+        response_model=Answered | Started,
+        responses={**_STREAM, **LIMITED},
+        operation_id="ask",
+        dependencies=[limit],
+    )
+    async def ask(body: ChatBody, payer: Paying, request: Request) -> Response | Answered | Started:
         """Ask for an answer. It belongs to a run and goes on whether this request does or not."""
-        run = await services.chats.send(owner, body.to_send())
+        owner = payer.visitor.identity
+        run = await start(services, payer, body)
         if body.response_mode == "sync":
             return await answered(Actor(owner), run)
-        return frames(run, await services.follower.find(Actor(owner), run.stream_path), START)
+        if body.response_mode == "start":
+            return Started(chat_id=run.chat_id, run_id=run.id, message_id=run.message_id)
+        return frames(request, run, await services.follower.find(Actor(owner), run.stream_path), START)
 
     @router.get(
         "/{chat_id}/stream", responses={**_STREAM, 204: {"description": "Nothing runs."}}, operation_id="resume"
@@ -129,6 +214,7 @@ def routes(services: Services) -> APIRouter:
     async def resume(
         chat_id: str,
         actor: Asking,
+        request: Request,
         after: Annotated[str | None, Query(description="The `id` of the last frame that was read.")] = None,
         last_event_id: Annotated[str | None, Header(description="As `after`, and wins over it.")] = None,
     ) -> Response:
@@ -150,6 +236,6 @@ def routes(services: Services) -> APIRouter:
         stream_id = await services.follower.find(actor, run.stream_path)
         # Asked before the answer begins, so that an offset behind the end is an error and not an empty stream.
         await services.follower.read(stream_id, start)
-        return frames(run, stream_id, start)
+        return frames(request, run, stream_id, start)
 
     return router

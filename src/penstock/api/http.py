@@ -1,6 +1,6 @@
 """The ASGI app: routes, errors, and what is wrapped around every request."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,46 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from penstock.api import chat, chats, health, models, runs, streams, subscriptions
-from penstock.api.middleware import BodyLimit, OpenStreams, RequestIds, SecurityHeaders, Visitors
+from penstock.api import (
+    admin,
+    auth,
+    chat,
+    chats,
+    completions,
+    context,
+    conversations,
+    folders,
+    health,
+    keys,
+    links,
+    me,
+    models,
+    projects,
+    running,
+    runs,
+    sandbox,
+    search,
+    shares,
+    sheet,
+    socket,
+    streams,
+    subscriptions,
+    templates,
+    tokens,
+    transfer,
+    usage,
+    versions,
+)
+from penstock.api.address import Addresses
+from penstock.api.guards import KnownHosts, SameSite
+from penstock.api.limits import LimitHeaders
+from penstock.api.middleware import BodyLimit, OpenStreams, RequestIds, RequestLog, SecurityHeaders
+from penstock.api.plain import PlainRoutes
+from penstock.api.previews import PreviewHosts
 from penstock.api.problems import (
     Problem,
     on_database_error,
@@ -25,11 +60,22 @@ from penstock.api.problems import (
     problem,
 )
 from penstock.api.services import Services
+from penstock.api.visitors import Visitors
 from penstock.api.web import WebApp
 from penstock.errors import PenstockError
 
 OUR_PATHS = ("api", "v1", "healthz", "readyz", "metrics")
 """First segments of addresses that are never the web app's."""
+
+
+_HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    PenstockError: on_penstock_error,
+    RequestValidationError: on_validation_error,
+    HTTPException: on_http_exception,
+    DBAPIError: on_database_error,
+    OSError: on_database_error,
+    Exception: on_error,
+}
 
 
 def create_api(services: Services) -> FastAPI:
@@ -38,9 +84,15 @@ def create_api(services: Services) -> FastAPI:
         status: {"description": text, "content": {"application/problem+json": {}}, "model": Problem}
         for status, text in (
             (400, "Not readable."),
+            (401, "Not signed in, or no longer."),
+            (403, "Not allowed."),
             (404, "Not there, or not yours."),
+            (405, "Not in this way."),
             (409, "Not now."),
+            (413, "Too large."),
+            (421, "Not a name of this server."),
             (422, "Not usable."),
+            (503, "Not while a part that is needed is away."),
         )
     }
     api = FastAPI(
@@ -52,14 +104,15 @@ def create_api(services: Services) -> FastAPI:
         openapi_url="/api/openapi.json",
         responses=problems,
     )
-    for module in (chat, chats, runs, models, subscriptions, streams, health):
+    of_people, of_models = (auth, me, tokens, usage), (models, keys, completions)
+    of_projects = (projects, versions, running)
+    of_chats = (chat, chats, conversations, context, folders, templates, shares, links, search, transfer, runs)
+    of_the_rest = (socket, subscriptions, streams, admin, health)
+    modules = (*of_people, *of_chats, *of_models, *of_projects, sandbox, *of_the_rest)
+    for module in modules:
         api.include_router(module.routes(services))
-    api.add_exception_handler(PenstockError, on_penstock_error)
-    api.add_exception_handler(RequestValidationError, on_validation_error)
-    api.add_exception_handler(HTTPException, on_http_exception)
-    for outage in (DBAPIError, OSError):
-        api.add_exception_handler(outage, on_database_error)
-    api.add_exception_handler(Exception, on_error)
+    for kind, handler in _HANDLERS.items():
+        api.add_exception_handler(kind, handler)
     return api
 
 
@@ -78,9 +131,24 @@ def create_http(
         return web
 
     api.router.routes.append(Route("/{path:path}", page, methods=["GET"], include_in_schema=False))
-    wrapped: ASGIApp = Visitors(api, services.cookies)
-    wrapped = BodyLimit(wrapped, services.max_body_bytes)
-    wrapped = SecurityHeaders(wrapped)
+    plain = PlainRoutes(streams.routes(services), _HANDLERS)
+    wrapped: ASGIApp = Visitors(
+        plain.before(LimitHeaders(api)),
+        cookies=services.cookies,
+        identifier=services.identifier,
+        watch=services.watch,
+        site=services.site,
+        open_streams=services.open_streams,
+    )
+    wrapped = Addresses(wrapped, services.trusted_proxies)
+    wrapped = SameSite(wrapped, open_streams=services.open_streams)
+    wrapped = KnownHosts(wrapped, services.site)
+    imports = {("POST", transfer.IMPORT_PATH): services.max_import_bytes}
+    wrapped = BodyLimit(wrapped, services.max_body_bytes, imports)
+    wrapped = SecurityHeaders(wrapped, services.preview_domain, {f"{links.PREFIX}/": sheet.POLICY})
+    wrapped = PreviewHosts(wrapped, services.previews, domain=services.preview_domain, ui_url=services.site.public_url)
     if services.open_streams:
         wrapped = OpenStreams(wrapped)
+    if services.log_requests:
+        wrapped = RequestLog(wrapped)
     return RequestIds(wrapped)

@@ -20,6 +20,15 @@ def _header(name: str, about: str) -> Parameter:
     return _parameter("header", name, about)
 
 
+def _responses(**about: str) -> dict[str, object]:
+    """Return what else is answered, by `status_NNN`; errors are problems."""
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        name.removeprefix("status_"): {"description": text, **({"content": problem} if name > "status_4" else {})}
+        for name, text in about.items()
+    }
+
+
 _BODY: Final[dict[str, object]] = {
     "content": {
         "application/json": {"schema": {}},
@@ -34,7 +43,12 @@ READ: Final[dict[str, object]] = {
         _parameter("query", "cursor", "The `Stream-Cursor` of the answer before."),
         _header("Last-Event-ID", "As `offset`, and wins over it."),
         _header("If-None-Match", "The `ETag` of an answer that is still there."),
-    ]
+    ],
+    "responses": _responses(
+        status_204="Nothing came while it waited.",
+        status_304="As it was.",
+        status_410="There was such a stream, or what was asked for is kept no longer.",
+    ),
 }
 CREATE: Final[dict[str, object]] = {
     "parameters": [
@@ -46,6 +60,7 @@ CREATE: Final[dict[str, object]] = {
         _header("Stream-Fork-Sub-Offset", "How many messages or bytes more."),
     ],
     "requestBody": _BODY,
+    "responses": _responses(status_200="It is there already.", status_410="There was such a stream."),
 }
 APPEND: Final[dict[str, object]] = {
     "parameters": [
@@ -56,4 +71,9 @@ APPEND: Final[dict[str, object]] = {
         _header("Producer-Seq", "Counts the appends of an epoch from 0."),
     ],
     "requestBody": _BODY,
+    "responses": _responses(
+        status_204="Kept, or kept already.",
+        status_403="A later producer has taken over.",
+        status_410="There was such a stream.",
+    ),
 }

@@ -17,7 +17,10 @@ def routes(services: Services) -> APIRouter:
 
     @router.post("/{run_id}/stop", operation_id="stopRun")
     async def stop_run(run_id: str, actor: Asking) -> RunShape:
-        """Stop a run; it answers once the partial text is stored. A run that is over is left as it is."""
+        """Stop a run; it answers once the partial text is stored. One that waits in line ends without being asked.
+
+        A run that is over is left as it is (409 `run_over`, with its `status`).
+        """
         return shape_run(await services.runs.stop(actor, run_id))
 
     return router

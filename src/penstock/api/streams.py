@@ -3,6 +3,7 @@
 Everybody reads what is theirs. Writing over HTTP is for protocol tests: it is refused unless all streams are open.
 """
 
+import random
 from collections.abc import AsyncIterator, Mapping
 
 from fastapi import APIRouter, Request, Response
@@ -11,8 +12,8 @@ from starlette.exceptions import HTTPException
 from penstock.actor import SYSTEM, Actor, IdentityId
 from penstock.api.parameters import APPEND, CREATE, READ
 from penstock.api.problems import on_penstock_error
-from penstock.api.services import Services, visitor
-from penstock.api.sse import HEARTBEAT, EventStream
+from penstock.api.services import Services, actor, visitor
+from penstock.api.sse import HEARTBEAT, EventStream, sink_of
 from penstock.kit.clock import wall_clock
 from penstock.streams.content import body_of
 from penstock.streams.frames import ENCODING_HEADER, frames_of
@@ -34,6 +35,7 @@ from penstock.streams.stream import Stream
 
 NOBODY = IdentityId("00000000-0000-0000-0000-000000000000")
 """Owns the streams that are made while all streams are open."""
+OWN_CHANGES = "users/me/changes"
 _NEVER_KEPT = {"cache-control": "no-store"}
 _ASKED_FOR_AGAIN = {"cache-control": "private, no-cache"}
 """Kept by the reader's own cache, and shown again only after asking whether it is still the same (ETag)."""
@@ -48,7 +50,13 @@ def routes(services: Services) -> APIRouter:
     streams, follower = services.streams, services.follower
 
     def reading(request: Request) -> Actor:
-        return SYSTEM if services.open_streams else Actor(visitor(request))
+        return SYSTEM if services.open_streams else actor(request)
+
+    async def meant(request: Request, path: str) -> str:
+        """Return the path of the stream that is meant by a path: `me` is whoever asks."""
+        if path != OWN_CHANGES or services.open_streams:
+            return path
+        return await services.chats.open_changes(visitor(request).identity)
 
     def writing() -> Actor:
         if not services.open_streams:
@@ -65,9 +73,9 @@ def routes(services: Services) -> APIRouter:
         named = request.query_params.getlist("offset")
         offset = choose_offset(named, request.headers.get("last-event-id"), is_live=live is not None)
         start = parse_read_offset(offset)
-        stream, page = await streams.read(reading(request), path, start)
+        stream, page = await streams.read(reading(request), await meant(request, path), start)
         if live == "sse":
-            return EventStream(_events(stream, page, cursor), {**_SSE, **ENCODING_HEADER.get(stream.kind, {})})
+            return EventStream(_events(request, stream, page, cursor), {**_SSE, **ENCODING_HEADER.get(stream.kind, {})})
         if live == "long-poll":
             if not page.batches and not page.is_last:
                 page = await follower.wait(stream.id, page.end, services.long_poll_seconds)
@@ -80,7 +88,7 @@ def routes(services: Services) -> APIRouter:
     @router.head("/{path:path}", operation_id="describeStream")
     async def describe_stream(request: Request, path: str) -> Response:
         """Return where a stream ends, whether it is closed and how long it lives."""
-        stream = await streams.find(reading(request), path)
+        stream = await streams.find(reading(request), await meant(request, path))
         return Response(headers={**stream_headers(stream), **_NEVER_KEPT})
 
     @router.put("/{path:path}", operation_id="createStream", status_code=201, openapi_extra=CREATE)
@@ -109,21 +117,26 @@ def routes(services: Services) -> APIRouter:
         return Response(status_code=200 if is_news else 204, headers=appended_headers(appended, posting.producer))
 
     @router.delete("/{path:path}", operation_id="deleteStream", status_code=204)
-    async def delete_stream(path: str) -> None:
+    async def delete_stream(request: Request, path: str) -> Response:  # noqa: ARG001  # all take the same
         """Delete a stream."""
         await streams.delete(writing(), path)
+        return Response(status_code=204)
 
-    async def _events(stream: Stream, first: Page, cursor: str | None) -> AsyncIterator[bytes]:
-        encode = frames_of(stream.kind)
+    async def _events(request: Request, stream: Stream, first: Page, cursor: str | None) -> AsyncIterator[bytes]:
+        frames = frames_of(stream.kind)
+
+        def encode(page: Page) -> bytes:
+            return frames(page, next_cursor(wall_clock(), cursor))
+
         # The first control event tells where the reader stands, also when there is nothing to read yet.
-        yield encode(first, next_cursor(wall_clock(), cursor))
+        yield encode(first)
         if first.is_last:
             return
-        async for page in follower.follow(stream.id, first.end, services.heartbeat_seconds):
-            if page.batches or page.is_last:
-                yield encode(page, next_cursor(wall_clock(), cursor))
-            else:
-                yield HEARTBEAT
+        heartbeat, sink = services.heartbeat_seconds, sink_of(request, encode)
+        # Spread, so that readers that came together do not all come again together.
+        seconds = services.recycle_seconds * random.uniform(0.8, 1)  # noqa: S311  # guards nothing
+        async for page in follower.follow(stream.id, first.end, heartbeat, sink=sink, seconds=seconds):
+            yield encode(page) if page.batches or page.is_last else HEARTBEAT
 
     return router
 

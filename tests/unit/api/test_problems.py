@@ -8,10 +8,20 @@ import pytest
 
 import penstock.app
 from penstock.api.problems import STATUS, status_of
-from penstock.errors import Conflict, InvalidInput, NotFound, PenstockError, Unavailable
+from penstock.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    Misdirected,
+    NotFound,
+    PenstockError,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 
-INTERNAL = {"PenstockError", "LeaseLost", "ProviderError"}
-"""Errors that no request causes by itself: the base, and what ends a run by an event instead of an answer."""
+INTERNAL = {"PenstockError", "LeaseLost", "ProviderError", "ReplyIncomplete", "ReplyUnusable", "ContentDamaged"}
+"""Errors that no request causes by itself: the base, what ends a run by an event, and a damaged store."""
 
 
 def _family(kind: type[PenstockError]) -> Iterator[type[PenstockError]]:
@@ -40,7 +50,16 @@ def test_every_error_has_a_status_of_its_kind(kind: type[PenstockError]) -> None
     if kind.__name__ in INTERNAL:
         assert status == 500
         return
-    kinds = {InvalidInput: {400, 401, 413, 422}, NotFound: {404, 410}, Conflict: {400, 403, 409}, Unavailable: {503}}
+    kinds = {
+        InvalidInput: {400, 401, 413, 422},
+        Unauthenticated: {401},
+        Forbidden: {403},
+        NotFound: {404, 410},
+        Conflict: {400, 403, 409},
+        Misdirected: {421},
+        TooMany: {429},
+        Unavailable: {503},
+    }
     (allowed,) = (statuses for each, statuses in kinds.items() if issubclass(kind, each))
     assert status in allowed
 

@@ -1,0 +1,83 @@
+"""`/api/chats/{id}/context`: what a model would be shown."""
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from penstock.api.chat import ChatSettings
+from penstock.api.services import Sender, Services
+from penstock.api.shapes import Body, Shape
+from penstock.chats.context import Reason
+from penstock.chats.model import Role
+
+
+class ContextBody(Body):
+    """What would be asked."""
+
+    message: str | None = Field(default=None, max_length=100_000, description="As if it were sent now.")
+    model: str | None = Field(default=None, max_length=200)
+    settings: ChatSettings | None = None
+
+
+class ContextItem(Shape):
+    """What becomes of one message."""
+
+    message_id: str | None = Field(description="Null for the message that is not sent yet.")
+    is_sent: bool
+    reason: Reason = Field(
+        description="`last`, `recent` and `referred-to` go along; `no-room` and `empty` (nothing in it) do not."
+    )
+    is_cut: bool = Field(description="The middle of it is left out.")
+    tokens: int
+
+
+class ContextTurn(Shape):
+    """What the model reads."""
+
+    role: Role | str
+    text: str
+
+
+class ContextShape(Shape):
+    """What a model would be shown, and what not and why. All tokens are estimates."""
+
+    model: str
+    window: int = Field(description="What the model can read and write together.")
+    budget: int = Field(description="What may be sent: a tenth is kept free, and room for the answer.")
+    used: int
+    messages: list[ContextItem]
+    turns: list[ContextTurn]
+
+
+def routes(services: Services) -> APIRouter:
+    """Return the route of the context."""
+    router = APIRouter(prefix="/api/chats", tags=["chat"])
+
+    @router.post("/{chat_id}/context", operation_id="previewContext")
+    async def preview_context(chat_id: str, body: ContextBody, sender: Sender) -> ContextShape:
+        """Say what would be sent of this chat and what not, and why. Nothing is sent or stored."""
+        model, choice = await services.outlook.look(
+            sender.identity,
+            chat_id,
+            text=body.message or "",
+            model=body.model,
+            settings=body.settings and body.settings.given(),
+        )
+        return ContextShape(
+            model=model.id,
+            window=choice.window,
+            budget=choice.budget,
+            used=choice.used,
+            messages=[
+                ContextItem(
+                    message_id=each.message_id or None,
+                    is_sent=each.is_sent,
+                    reason=each.reason,
+                    is_cut=each.is_cut,
+                    tokens=each.tokens,
+                )
+                for each in choice.messages
+            ],
+            turns=[ContextTurn(role=turn.role, text=turn.text) for turn in choice.turns],
+        )
+
+    return router
