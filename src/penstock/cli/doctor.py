@@ -1,5 +1,6 @@
 """`penstock doctor`: looks at everything the settings point at, and says what is wrong and how to mend it."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -11,10 +12,16 @@ from typing import Literal
 import asyncpg
 from sqlalchemy import exc as sa_exc
 
+from penstock.actor import SYSTEM
+from penstock.api.site import is_loopback
 from penstock.app import web_folder
+from penstock.auth.store import list_accounts
+from penstock.chats.recount import RULES
+from penstock.db.database import open_database
 from penstock.db.migrate import is_current
+from penstock.sandbox.base import Level
 from penstock.settings import Settings
-from penstock.worker import build_engine
+from penstock.worker import build_engine, build_sandbox
 
 MIN_FREE_BYTES = 500_000_000
 
@@ -27,16 +34,24 @@ class Finding:
     text: str
 
 
-async def examine(settings: Settings) -> int:
-    """Print a line a check. Returns 1 when something is wrong, else 0."""
+async def examine(settings: Settings, *, deep: bool = False) -> int:
+    """Print a line a check. Returns 1 when something is wrong, else 0. Deep: also reads all that is stored."""
     checks: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
         _python,
         _data_dir,
         _secret,
         _database,
+        _search,
+        _names,
+        _people,
         _redis,
+        _limits,
+        _addresses,
         _models,
+        _openai,
+        _sandbox,
         _web,
+        *((_contents,) if deep else ()),
     )
     findings = [await check(settings) for check in checks]
     for finding in findings:
@@ -46,6 +61,21 @@ async def examine(settings: Settings) -> int:
 
 async def _python(_settings: Settings) -> Finding:
     return Finding("ok", f"Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}.")
+
+
+async def _search(settings: Settings) -> Finding:
+    if settings.is_scaled:
+        return Finding("ok", "Search: Postgres needs no extension for it.")
+    try:
+        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+            connection.execute("CREATE VIRTUAL TABLE probe USING fts5(text, tokenize='trigram')")
+    except sqlite3.OperationalError:
+        return Finding(
+            "WRONG",
+            f"Search: the SQLite of this Python ({sqlite3.sqlite_version}) has no FTS5 with trigrams, without which no"
+            " database can be made. Take a Python with SQLite 3.34 or later, or Postgres: PENSTOCK_DATABASE_URL.",
+        )
+    return Finding("ok", "Search: SQLite has what it needs.")
 
 
 async def _data_dir(settings: Settings) -> Finding:
@@ -82,6 +112,56 @@ async def _database(settings: Settings) -> Finding:
     return Finding("ok", "Database: Postgres, with this version's schema.")
 
 
+async def _names(settings: Settings) -> Finding:
+    names = [*settings.allowed_hosts, *([settings.public_url] if settings.public_url else [])]
+    if is_loopback(settings.host):
+        also = f", and as {', '.join(names)}" if names else ""
+        return Finding("ok", f"Reached from this machine{also}. Behind a proxy, set PENSTOCK_PUBLIC_URL.")
+    if not names:
+        return Finding(
+            "note",
+            f"Listens on {settings.host}, and answers by address only: set PENSTOCK_ALLOWED_HOSTS to the names by which"
+            " people reach it, or PENSTOCK_PUBLIC_URL to its address behind a proxy.",
+        )
+    if not (settings.public_url or "").startswith("https://"):
+        return Finding("note", "Without PENSTOCK_PUBLIC_URL=https://... cookies are sent on plain http as well.")
+    return Finding("ok", f"Reached as {', '.join(names)}.")
+
+
+async def _people(settings: Settings) -> Finding:
+    if not settings.is_scaled and not settings.sqlite_path.is_file():
+        return Finding("note", "Accounts: none. The first to sign up is the owner.")
+    database = open_database(settings.sqlite_path, settings.database_url, checkpoints=False)
+    try:
+        found = await database.read(SYSTEM, list_accounts)
+    except (OSError, sa_exc.SQLAlchemyError):
+        return Finding("note", "Accounts: unknown while the database does not answer or is not migrated.")
+    finally:
+        await database.close()
+    if not found:
+        whoever = "The first to sign up is the owner"
+        if settings.local_owner and is_loopback(settings.host):
+            whoever += "; until then whoever uses this machine is (PENSTOCK_LOCAL_OWNER=off ends that)"
+        return Finding("note", f"Accounts: none. {whoever}.")
+    if not any(account.kind == "owner" for account in found):
+        return Finding("note", f"Accounts: {len(found)}, no owner. `penstock user create EMAIL --owner` makes one.")
+    return Finding("ok", f"Accounts: {len(found)}.")
+
+
+async def _contents(settings: Settings) -> Finding:
+    database = open_database(settings.sqlite_path, settings.database_url, checkpoints=False)
+    try:
+        found = {about: await database.read(SYSTEM, rule) for about, rule in RULES.items()}
+    except (OSError, sa_exc.SQLAlchemyError):
+        return Finding("WRONG", "Contents: unknown while the database does not answer or is not migrated.")
+    finally:
+        await database.close()
+    wrong = [f"{about} ({', '.join(ids)})" for about, ids in found.items() if ids]
+    if wrong:
+        return Finding("WRONG", f"Contents: there are {'; '.join(wrong)}. Please report this.")
+    return Finding("ok", "Contents: statistics are those of a recount, and every path leads to its messages.")
+
+
 async def _redis(settings: Settings) -> Finding:
     if settings.redis_url is None:
         return Finding("ok", "Redis: none, none needed.")
@@ -97,7 +177,33 @@ async def _redis(settings: Settings) -> Finding:
         return Finding("WRONG", f"Redis does not answer at PENSTOCK_REDIS_URL ({type(error).__name__}).")
     finally:
         await client.aclose()
-    return Finding("ok", "Redis: answers; wake-ups go through it.")
+    return Finding("ok", "Redis: answers; wake-ups and request limits go through it.")
+
+
+async def _limits(settings: Settings) -> Finding:
+    daily = ", ".join(f"{kind} {'no limit' if most is None else most}" for kind, most in settings.daily_messages)
+    rates = {
+        "asking": settings.rate_chat,
+        "chats": settings.rate_chats,
+        "messages": settings.rate_messages,
+        "signing in": settings.rate_sign_in,
+    }
+    requests = ", ".join(f"{name} {_rate(pair)}" for name, pair in rates.items())
+    return Finding("ok", f"Limits: messages a day: {daily}; requests: {requests}.")
+
+
+def _rate(pair: tuple[int, int] | None) -> str:
+    return "no limit" if pair is None else f"{pair[0]} in {pair[1]} s"
+
+
+async def _addresses(settings: Settings) -> Finding:
+    if settings.trusted_proxies:
+        return Finding(
+            "ok", f"Addresses: as the outermost of {settings.trusted_proxies} proxies reports them; all others forge."
+        )
+    return Finding(
+        "ok", "Addresses: of the connections. Behind proxies set PENSTOCK_TRUSTED_PROXIES, or all visitors are one."
+    )
 
 
 async def _models(settings: Settings) -> Finding:
@@ -108,14 +214,36 @@ async def _models(settings: Settings) -> Finding:
         await engine.tasks.cancel_all()
         await engine.transport.close()
         await engine.database.close()
-    usable = [f"{group.name} ({sum(model.available for model in group.models)})" for group in groups]
+    counts = [(group.name, sum(model.available for model in group.models)) for group in groups]
+    usable = [f"{name} ({count})" for name, count in counts if count]
     has_real = any(model.available and not model.is_demo for group in groups for model in group.models)
     if not has_real:
         return Finding(
             "note",
-            "Models: only the demo. Set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server, or start Ollama.",
+            "Models: only the demo. Set OPENAI_API_KEY or another vendor's key, or OPENAI_BASE_URL for a compatible"
+            " server, or start Ollama.",
         )
     return Finding("ok", f"Models: {', '.join(usable)}.")
+
+
+async def _openai(settings: Settings) -> Finding:
+    is_theirs = settings.openai_base_url is None and settings.openai_api == "auto"
+    if settings.openai_api_keys and (is_theirs or settings.openai_api == "background"):
+        return Finding(
+            "note",
+            "OpenAI: answers go on there while this server is down, and lie there for about ten minutes."
+            " PENSTOCK_OPENAI_API=responses does without.",
+        )
+    return Finding("ok", "OpenAI: nothing is stored there for us.")
+
+
+async def _sandbox(settings: Settings) -> Finding:
+    probe = await build_sandbox(settings).probe()
+    name = f"{probe.backend} {probe.version}".strip()
+    if probe.level is Level.STRONG:
+        return Finding("ok", f"Sandbox: {name}, strong.")
+    runs = "Sandbox: none; nothing generated is run." if probe.level is Level.NONE else f"Sandbox: {name}, degraded."
+    return Finding("note", f"{runs} {probe.reason} {probe.mend}")
 
 
 async def _web(_settings: Settings) -> Finding:

@@ -1,4 +1,4 @@
-"""`penstock`: serve, worker, migrate, doctor, openapi."""
+"""`penstock`: serve, worker, migrate, user, keys, sandbox, doctor, fsck, openapi."""
 
 import argparse
 import asyncio
@@ -13,7 +13,10 @@ from importlib.metadata import version
 
 from penstock.errors import PenstockError
 from penstock.kit.lock import FileLock, Locked
+from penstock.kit.redact import Redactor
+from penstock.logs import configure
 from penstock.settings import Settings, SettingsInvalid, read_settings
+from penstock.telemetry import start_sentry
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +33,13 @@ class CommandFailed(PenstockError):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 when it did its work, 1 when it could not, 2 for arguments that make no sense."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     command: Callable[[Settings, argparse.Namespace], int | None] = options.command
     try:
         settings = read_settings(data_dir=options.data_dir, host=options.host, port=options.port)
+        redact = Redactor(settings.secrets)
+        configure(settings.log_format, redact)
+        if settings.sentry_dsn is not None:
+            start_sentry(settings.sentry_dsn, redact)
         status = command(settings, options)
     except PenstockError as error:
         print(f"penstock: {error.message}", file=sys.stderr)
@@ -70,9 +76,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("worker", work, "Work on answers for serving processes over the same Postgres.")
     add("migrate", migrate_database, "Bring the database to this version's schema.")
-    add("doctor", examine, "Check the settings and everything they point at, and say how to mend what is wrong.")
+    people = add("user", manage_users, "Make, list, disable and enable accounts; give them new passwords.")
+    people.add_argument("action", choices=("create", "list", "disable", "enable", "reset"))
+    people.add_argument("email", nargs="?", default="", help="of the account; not for list")
+    people.add_argument("--name", help="of the person (create)")
+    people.add_argument("--owner", action="store_true", help="make the owner of a server that has none (create)")
+    people.add_argument(
+        "--password-stdin", action="store_true", help="read the password from the input; else one is made and printed"
+    )
+    sealed = add("keys", manage_keys, "Put people's own provider keys under the present PENSTOCK_SECRET_KEY.")
+    sealed.add_argument("action", choices=("rotate",))
+    sandbox = add("sandbox", use_sandbox, "Run what a model wrote where it can do no harm.")
+    _add_sandbox_actions(sandbox)
+    doctor = add(
+        "doctor", examine, "Check the settings and everything they point at, and say how to mend what is wrong."
+    )
+    doctor.add_argument("--deep", action="store_true", help="also count all that is stored again, and compare")
+    looked = add("fsck", look_through, "Look through the files of all projects, and say what is damaged.")
+    looked.add_argument("--mend", action="store_true", help="also make again what can be made again")
     add("openapi", print_document, "Print the OpenAPI document.")
     return parser
+
+
+def _add_sandbox_actions(sandbox: argparse.ArgumentParser) -> None:
+    actions = sandbox.add_subparsers(required=True, metavar="ACTION", dest="action")
+    actions.add_parser("check", help="test whether the sandbox of this machine is sound")
+    prepare = actions.add_parser("prepare", help="install the packages of the stacks, python and node")
+    prepare.add_argument("stack", nargs="?", help="only of this one")
+    prepare.add_argument("dependencies", nargs="*", metavar="DEPENDENCY", help="to install besides")
+    for name, about in (("run", "run a command over the files of a folder"), ("serve", "preview the app in a folder")):
+        action = actions.add_parser(name, help=about, usage=f"penstock sandbox {name} [--stack STACK] DIR -- COMMAND")
+        action.add_argument("--stack", help="python or node; else it is seen from the files")
+        action.add_argument("--port", help="to listen on; else any (serve)")
+        action.add_argument("folder", metavar="DIR")
+        action.add_argument("argv", nargs="*", metavar="COMMAND", help="behind --")
 
 
 def serve(settings: Settings, options: argparse.Namespace) -> None:
@@ -89,7 +126,12 @@ def serve(settings: Settings, options: argparse.Namespace) -> None:
     if options.open_streams:
         logger.warning("Everybody who reaches this address can read and change all streams, also those of visitors.")
     app = build_app(settings, with_worker=not options.no_worker, open_streams=options.open_streams)
-    server = Server(app.http, stall_seconds=settings.stall_seconds, on_exit=app.follower.close)
+    server = Server(
+        app.http,
+        stall_seconds=settings.stall_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        on_exit=app.follower.close,
+    )
     print(f"Penstock serves http://{_shown(settings.host)}:{listening.getsockname()[1]}", flush=True)
     server.run(sockets=[listening])
     if lock is not None:
@@ -167,11 +209,66 @@ def migrate_database(settings: Settings, _options: argparse.Namespace) -> None:
     print(f"The database has schema {newest_revision()}.")
 
 
-def examine(settings: Settings, _options: argparse.Namespace) -> int:
+def manage_users(settings: Settings, options: argparse.Namespace) -> None:
+    """Make, list, disable and enable accounts; give them new passwords."""
+    from penstock.cli.user import run
+
+    if options.action != "list" and not options.email:
+        raise CommandFailed(f"Whose account? For example: penstock user {options.action} ann@example.org")
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _prepare_database(settings)
+    asyncio.run(
+        run(
+            settings,
+            options.action,
+            options.email,
+            name=options.name,
+            is_owner=options.owner,
+            ask=options.password_stdin,
+        )
+    )
+
+
+def manage_keys(settings: Settings, _options: argparse.Namespace) -> int:
+    """Seal people's keys anew, also while servers that know both secrets go on."""
+    from penstock.cli.keys import rotate
+
+    _prepare_database(settings)
+    return asyncio.run(rotate(settings))
+
+
+def use_sandbox(settings: Settings, options: argparse.Namespace) -> int:
+    """Run a command in the sandbox, or see to the sandbox itself."""
+    from penstock.cli import sandbox
+
+    if options.action == "check":
+        return asyncio.run(sandbox.check(settings))
+    if options.action == "prepare":
+        return asyncio.run(sandbox.prepare(settings, options.stack, options.dependencies))
+    if options.action == "serve":
+        from penstock.cli.preview import serve
+
+        port = settings.port if options.port else 0
+        serve(settings, options.folder, options.argv, options.stack, port)
+        return 0
+    if not options.argv:
+        raise CommandFailed("What shall run? For example: penstock sandbox run . -- python3 -m pytest")
+    return asyncio.run(sandbox.run(settings, options.folder, options.argv, options.stack))
+
+
+def examine(settings: Settings, options: argparse.Namespace) -> int:
     """Check everything; the status is 1 when something is wrong."""
     from penstock.cli.doctor import examine
 
-    return asyncio.run(examine(settings))
+    return asyncio.run(examine(settings, deep=options.deep))
+
+
+def look_through(settings: Settings, options: argparse.Namespace) -> int:
+    """Look through all projects; the status is 1 when something is damaged, and stays so."""
+    from penstock.cli.fsck import look_through
+
+    _prepare_database(settings)
+    return asyncio.run(look_through(settings, mends=options.mend))
 
 
 def print_document(settings: Settings, _options: argparse.Namespace) -> None:
