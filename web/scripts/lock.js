@@ -1,8 +1,9 @@
 // Completes package-lock.json after `npm install`: builds for other platforms that the registry at hand does not carry are
-// left out by npm, and `npm ci` then refuses the lock everywhere, although nothing here needs them.
+// left out by npm, and `npm ci` then refuses the lock everywhere, although nothing here needs them. Addresses go: a lock
+// says what is installed, by version and hash, and not where it comes from.
 import { readFileSync, writeFileSync } from 'node:fs'
 
-const path = new URL('../package-lock.json', import.meta.url)
+const path = process.argv[2] ?? new URL('../package-lock.json', import.meta.url)
 const lock = JSON.parse(readFileSync(path, 'utf8'))
 const packages = lock.packages
 
@@ -17,6 +18,8 @@ function build(name, version, dev) {
 }
 
 for (const [parent, { optionalDependencies = {}, dev }] of Object.entries(packages)) {
+  delete packages[parent].funding
+  delete packages[parent].resolved
   for (const [name, version] of Object.entries(optionalDependencies)) {
     const isListed = [`node_modules/${name}`, `${parent}/node_modules/${name}`].some((key) => key in packages)
     const entry = isListed ? undefined : build(name, version, dev)

@@ -1,4 +1,9 @@
 /** Errors of the wire. A `ProblemError` carries a sentence of the server that is fit to be shown. */
+import { Signal } from '@/lib/signal'
+
+/** Whether the server has said that the session is over. It stays said until somebody begins another visit. */
+export const sessionOver = new Signal(false)
+
 export class ProblemError extends Error {
   readonly code: string
   readonly status: number
@@ -20,10 +25,25 @@ interface Problem {
 }
 
 export async function problemOf(response: Response): Promise<ProblemError> {
-  return new ProblemError(response.status, parseProblem(await response.text().catch(() => '')))
+  return refusal(response.status, await response.text().catch(() => ''))
 }
 
-export function parseProblem(body: unknown): Partial<Problem> {
+/** The error in the body of a response; whichever request hears first that the session is over, all of the app knows. */
+export function refusal(status: number, body: unknown): ProblemError {
+  const error = new ProblemError(status, parseProblem(body))
+  if (isSessionOver(error)) sessionOver.set(true)
+  return error
+}
+
+export function isSessionOver(error: unknown): boolean {
+  return codeOf(error) === 'session_ended'
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof ProblemError ? error.code : undefined
+}
+
+function parseProblem(body: unknown): Partial<Problem> {
   const value = typeof body === 'string' ? parseJson(body) : body
   if (typeof value !== 'object' || value === null) return {}
   const fields = value as Record<string, unknown>

@@ -1,32 +1,23 @@
-import { QueryClientProvider } from '@tanstack/react-query'
+import './validators'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { watchVisibility } from '@/lib/visibility'
-import { createQueryClient } from '@/queries/client'
-import { Conversations, ConversationsContext } from '@/queries/conversations'
+import { Visits } from '@/queries/visit'
+import { startTheme } from '@/ui/theme'
 import { Boundary } from './boundary'
-import { Router } from './router'
-import { Shell } from './shell'
+import { Root } from './root'
 import './styles.css'
-import { startTheme } from './theme'
 
 startTheme()
 
-const queryClient = createQueryClient()
-const conversations = new Conversations(queryClient, watchVisibility(document))
+const visits = new Visits(watchVisibility(document))
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root.')
 
 createRoot(root).render(
   <StrictMode>
     <Boundary>
-      <QueryClientProvider client={queryClient}>
-        <ConversationsContext value={conversations}>
-          <Shell>
-            <Router />
-          </Shell>
-        </ConversationsContext>
-      </QueryClientProvider>
+      <Root visits={visits} />
     </Boundary>
   </StrictMode>,
 )

@@ -1,37 +1,64 @@
-import { Link, Route, Switch } from 'wouter'
+import { Suspense, lazy } from 'react'
+import { Route, Switch } from 'wouter'
 import { ChatScreen } from '@/features/chat/chat'
 import { Home } from '@/features/home/home'
-import { Notice } from '@/ui/placeholder'
+import { Missing } from '@/ui/missing'
+import { Skeleton } from '@/ui/placeholder'
+
+const SignIn = lazy(() => import('@/features/auth/signin'))
+const SignUp = lazy(() => import('@/features/auth/signup'))
+const Settings = lazy(() => import('@/features/settings/settings'))
+const Projects = lazy(() => import('@/features/projects/list'))
+const Project = lazy(() => import('@/features/projects/project'))
+const Inbox = lazy(() => import('@/features/admin/inbox'))
 
 export function Router() {
   return (
-    <Switch>
-      <Route path="/">
-        <Home />
-      </Route>
-      <Route path="/ask">
-        <Home />
-      </Route>
-      <Route path="/chats/:chatId">{({ chatId }) => <ChatScreen key={chatId} chatId={chatId} />}</Route>
-      <Route>
-        <Missing />
-      </Route>
-    </Switch>
+    <Suspense fallback={<Loading />}>
+      <Switch>
+        <Route path="/">
+          <Home mode="chat" />
+        </Route>
+        <Route path="/ask">
+          <Home mode="build" />
+        </Route>
+        <Route path="/chats/:chatId">{({ chatId }) => <ChatScreen key={chatId} chatId={chatId} />}</Route>
+        <Route path="/projects">
+          <Projects />
+        </Route>
+        <Route path="/projects/:projectId">
+          {({ projectId }) => <Project key={projectId} projectId={projectId} />}
+        </Route>
+        <Route path="/sign-in">
+          <SignIn />
+        </Route>
+        <Route path="/sign-up">
+          <SignUp />
+        </Route>
+        <Route path="/settings">
+          <Settings />
+        </Route>
+        <Route path="/admin/errors">
+          <Inbox />
+        </Route>
+        <Route>
+          <Missing />
+        </Route>
+      </Switch>
+    </Suspense>
   )
 }
 
-function Missing() {
+function Loading() {
   return (
-    <Notice
-      title="There is nothing here"
-      action={
-        <Link href="/" className="rounded-lg bg-accent px-4 py-2 text-sm font-medium text-on-accent">
-          Go to the start page
-        </Link>
-      }
+    <div
+      role="status"
+      aria-label="Loading the page"
+      className="mx-auto flex w-full max-w-3xl flex-col gap-4 px-6 py-12"
     >
-      <title>Page not found – Penstock</title>
-      The address may be mistyped, or the page has moved.
-    </Notice>
+      <Skeleton className="h-7 w-40" />
+      <Skeleton className="h-4 w-full" />
+      <Skeleton className="h-4 w-3/5" />
+    </div>
   )
 }

@@ -5,6 +5,8 @@ import { Dialog } from '@/ui/dialog'
 import { Icon } from '@/ui/icon'
 import { Mark } from '@/ui/mark'
 import { useMedia } from '@/ui/media'
+import { Ended } from './ended'
+import { Overlays } from './overlays'
 import { Sidebar } from './sidebar'
 
 /** The frame around every screen: the chats at its side, or behind a button where there is no room. */
@@ -19,8 +21,10 @@ export function Shell({ children }: { children: ReactNode }) {
       )}
       <div className="flex min-w-0 flex-1 flex-col">
         {!wide && <Topbar />}
+        <Ended />
         <main className="flex min-h-0 flex-1 flex-col">{children}</main>
       </div>
+      <Overlays />
     </div>
   )
 }

@@ -2,6 +2,8 @@
 export interface Shelf {
   read: (key: string) => string | null
   write: (key: string, value: string | null) => void
+  /** Forgets everything whose key begins so. */
+  clear: (prefix: string) => void
 }
 
 function shelf(open: () => Storage): Shelf {
@@ -19,6 +21,14 @@ function shelf(open: () => Storage): Shelf {
         else open().setItem(`penstock.${key}`, value)
       } catch {
         // The value lives on in memory for this visit.
+      }
+    },
+    clear: (prefix) => {
+      try {
+        const keys = Object.keys(open()).filter((key) => key.startsWith(`penstock.${prefix}`))
+        for (const key of keys) open().removeItem(key)
+      } catch {
+        // What cannot be opened keeps nothing.
       }
     },
   }

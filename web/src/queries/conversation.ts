@@ -5,29 +5,20 @@
 import { Chat } from '@ai-sdk/react'
 import { generateId } from 'ai'
 import { type ChatDetail, getMessages, stopRun } from '@/api/client'
-import { sentence } from '@/api/errors'
+import { isSessionOver, sentence } from '@/api/errors'
+import { writeDraft } from '@/lib/drafts'
 import { Signal, until } from '@/lib/signal'
-import type { Message } from '@/streams/message'
-import { type SendBody, Transport } from '@/streams/transport'
-import { merge, textOf, toMessage } from './messages'
-
-/** What this tab alone knows. */
-export interface Local {
-  failed: { id: string; reason: string } | undefined
-  notice: string | undefined
-  stopping: boolean
-  /** The message being continued, as it was before. */
-  held: Message | undefined
-  /** Leads to messages older than the ones shown. */
-  earlier: string | undefined
-}
-
-const calm: Local = { failed: undefined, notice: undefined, stopping: false, held: undefined, earlier: undefined }
+import type { Facts, Message } from '@/streams/message'
+import { type SendBody, Transport, type WhenBusy } from '@/streams/transport'
+import { type Local, calm } from './local'
+import { merge, splitLine, textOf, toMessage } from './messages'
 
 export interface ConversationOptions {
   chatId?: string
   onStart: (conversation: Conversation, chatId: string) => void
   onSettled: (chatId: string) => void
+  /** An attempt is over, also one that the server refused. */
+  onEnd: () => void
 }
 
 export class Conversation {
@@ -39,6 +30,7 @@ export class Conversation {
   readonly open = new Signal(true)
   private readonly run = new Signal<string | undefined>(undefined)
   private readonly onSettled: (chatId: string) => void
+  private readonly onEnd: () => void
   /** Stored states older than this have been overtaken. */
   private changedAt = 0
   private active = false
@@ -48,9 +40,10 @@ export class Conversation {
   private goneRun: string | undefined
   private attempts = 0
 
-  constructor({ chatId, onStart, onSettled }: ConversationOptions) {
+  constructor({ chatId, onStart, onSettled, onEnd }: ConversationOptions) {
     this.chatId = new Signal(chatId)
     this.onSettled = onSettled
+    this.onEnd = onEnd
     this.transport = new Transport({
       ...(chatId !== undefined && { chatId }),
       open: this.open,
@@ -71,6 +64,31 @@ export class Conversation {
     await this.submit(failed && textOf(failed) === text ? failed.id : generateId(), text, body)
   }
 
+  /** Sends a message while an answer runs. Resolves to whether it was taken. */
+  async enqueue(text: string, whenBusy: WhenBusy, body: SendBody): Promise<boolean> {
+    const message = userMessage(generateId(), text)
+    const sent = { id: message.id, text, runId: undefined }
+    this.update({ waiting: [...this.local.get().waiting, sent], notice: undefined })
+    try {
+      await this.transport.enqueue(message, whenBusy, body)
+      this.refresh()
+      return true
+    } catch (error) {
+      this.update({ waiting: this.local.get().waiting.filter(({ id }) => id !== sent.id), notice: sentence(error) })
+      return false
+    }
+  }
+
+  /** Takes a message out of the line; it stays in the chat, unanswered. */
+  async withdraw(runId: string): Promise<void> {
+    try {
+      await stopRun(runId)
+    } catch (error) {
+      this.update({ notice: sentence(error) })
+    }
+    this.refresh()
+  }
+
   /** Sends a message again that could not be sent, under the same id, so that the server takes it once. */
   async retry(messageId: string, body: SendBody): Promise<void> {
     const message = this.chat.messages.find(({ id }) => id === messageId)
@@ -85,16 +103,44 @@ export class Conversation {
 
   private async submit(id: string, text: string, body: SendBody): Promise<void> {
     if (this.local.get().failed?.id === id) this.update({ failed: undefined })
-    const message = { id, role: 'user' as const, parts: [{ type: 'text' as const, text }] }
+    const message = userMessage(id, text)
     this.chat.messages = this.chat.messages.filter((shown) => shown.id !== id)
     await this.follow(() => this.chat.sendMessage(message, { body }))
-    if (this.chat.error && !this.started) this.update({ failed: { id, reason: sentence(this.chat.error) } })
+    if (!this.chat.error || this.started) return
+    this.update({ failed: { id, reason: sentence(this.chat.error) } })
+    // Whoever signs in again begins another visit, and finds the text in the composer.
+    if (isSessionOver(this.chat.error)) writeDraft(this.chatId.get() ?? 'new', text)
   }
 
   async regenerate(messageId: string, body: SendBody): Promise<void> {
+    await this.attempt(() => this.chat.regenerate({ messageId, body }))
+  }
+
+  /** Writes a question anew, beside what it was (B5). Resolves to whether it was taken. */
+  async edit(messageId: string, text: string, body: SendBody): Promise<boolean> {
+    return this.attempt(() => {
+      const place = this.chat.messages.findIndex(({ id }) => id === messageId)
+      this.chat.messages = this.chat.messages.slice(0, place)
+      return this.chat.sendMessage(userMessage(generateId(), text), { body: { ...body, edits: messageId } })
+    })
+  }
+
+  /** What came of it is shown as it was before when the server takes nothing of it. */
+  private async attempt(request: () => Promise<void>): Promise<boolean> {
     const before = this.chat.messages
-    await this.follow(() => this.chat.regenerate({ messageId, body }))
-    if (this.chat.error && !this.started) this.chat.messages = before
+    await this.follow(request)
+    const isTaken = this.started || !this.chat.error
+    if (!isTaken) this.chat.messages = before
+    return isTaken
+  }
+
+  /** Shows what is known of a message now. */
+  amend(messageId: string, change: Partial<Facts>): void {
+    this.chat.messages = this.chat.messages.map((message) => {
+      const facts = message.metadata?.facts
+      if (message.id !== messageId || !facts) return message
+      return { ...message, metadata: { ...message.metadata, facts: { ...facts, ...change } } }
+    })
   }
 
   async continue(message: Message, body: SendBody): Promise<void> {
@@ -138,10 +184,12 @@ export class Conversation {
 
   /** Takes in what the server has stored, and takes up the run that is live there. */
   adopt(detail: ChatDetail, at: number): void {
+    const { told, waiting } = splitLine(detail.messages.items, detail.queuedRunIds)
+    this.update({ waiting })
     if (this.active || at < this.changedAt) return
     const shown = this.chat.messages
     const failedId = this.local.get().failed?.id
-    const messages = merge(shown, detail.messages.items.map(toMessage), failedId)
+    const messages = merge(shown, told.map(toMessage), failedId)
     this.chat.messages = messages
     if (failedId !== undefined && !messages.some(({ id }) => id === failedId)) this.discard(failedId)
     if (messages[0]?.id === detail.messages.items[0]?.id) {
@@ -181,14 +229,23 @@ export class Conversation {
     this.changedAt = Date.now()
     this.run.set(undefined)
     this.update({ stopping: false, held: undefined })
-    const chatId = this.chatId.get()
+    this.onEnd()
     // A run that ended between two answers of the server is asked about once; after that the poll of the chat decides.
     const isKnownGone = !this.started && resumed !== undefined && resumed === this.goneRun
     if (!this.started) this.goneRun = resumed
-    if (chatId !== undefined && !isKnownGone) this.onSettled(chatId)
+    if (!isKnownGone) this.refresh()
+  }
+
+  private refresh(): void {
+    const chatId = this.chatId.get()
+    if (chatId !== undefined) this.onSettled(chatId)
   }
 
   private update(change: Partial<Local>): void {
     this.local.set({ ...this.local.get(), ...change })
   }
+}
+
+function userMessage(id: string, text: string): Message {
+  return { id, role: 'user', parts: [{ type: 'text', text }] }
 }

@@ -3,12 +3,16 @@ import type { QueryClient } from '@tanstack/react-query'
 import { createContext, use, useEffect, useSyncExternalStore } from 'react'
 import type { Signal } from '@/lib/signal'
 import type { Message, Status } from '@/streams/message'
-import { refreshChat, refreshChats } from './chats'
+import { refreshChat } from './chats'
 import { Conversation } from './conversation'
 import { hold } from './messages'
+import { refreshUsage } from './usage'
 
 /** A stream that nobody watches is dropped after this long; moving from one screen to the next takes less. */
 const linger = 3000
+
+/** So many conversations that nobody watches are kept for whoever comes back; older ones are fetched again then. */
+const kept = 8
 
 /** The conversations of this tab, by chat. Browsers allow six connections to a host, so only watched ones hold one. */
 export class Conversations {
@@ -16,11 +20,12 @@ export class Conversations {
   private readonly watchers = new Map<Conversation, number>()
   private readonly client: QueryClient
   private readonly visible: Signal<boolean>
+  private readonly stopWatching: () => void
 
   constructor(client: QueryClient, visible: Signal<boolean>) {
     this.client = client
     this.visible = visible
-    visible.subscribe(() => {
+    this.stopWatching = visible.subscribe(() => {
       for (const conversation of this.watchers.keys()) this.adjust(conversation)
     })
   }
@@ -29,11 +34,14 @@ export class Conversations {
     return new Conversation({
       ...(chatId !== undefined && { chatId }),
       onStart: (started, startedId) => {
-        this.byChat.set(startedId, started)
-        refreshChats(this.client)
+        this.keep(startedId, started)
+        refreshUsage(this.client)
       },
       onSettled: (settledId) => {
         refreshChat(this.client, settledId)
+      },
+      onEnd: () => {
+        refreshUsage(this.client)
       },
     })
   }
@@ -42,8 +50,14 @@ export class Conversations {
     const known = this.byChat.get(chatId)
     if (known) return known
     const conversation = this.create(chatId)
-    this.byChat.set(chatId, conversation)
+    this.keep(chatId, conversation)
     return conversation
+  }
+
+  private keep(chatId: string, conversation: Conversation): void {
+    this.byChat.set(chatId, conversation)
+    const unwatched = [...this.byChat].filter(([, each]) => each !== conversation && !this.watchers.has(each))
+    for (const [oldest] of unwatched.slice(0, -kept)) this.forget(oldest)
   }
 
   watch(conversation: Conversation): () => void {
@@ -59,6 +73,12 @@ export class Conversations {
     const conversation = this.byChat.get(chatId)
     this.byChat.delete(chatId)
     void conversation?.release()
+  }
+
+  /** Lets go of everything. The runs go on. */
+  end(): void {
+    this.stopWatching()
+    for (const chatId of [...this.byChat.keys()]) this.forget(chatId)
   }
 
   private count(conversation: Conversation, change: number): void {

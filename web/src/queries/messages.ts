@@ -7,14 +7,46 @@ export function toMessage({ id, role, parts, ...stored }: Stored): Message {
   return { id, role, parts: parts as unknown as Message['parts'], metadata: toMetadata(stored) }
 }
 
-function toMetadata({ status, finishReason, error, runId, model }: Omit<Stored, 'id' | 'role' | 'parts'>): Metadata {
+function toMetadata({
+  status,
+  finishReason,
+  error,
+  runId,
+  model,
+  parentId: _,
+  ...facts
+}: Omit<Stored, 'id' | 'role' | 'parts'>): Metadata {
   return {
     status,
+    facts,
     ...(finishReason !== null && { finishReason }),
     ...(error !== null && { error }),
     ...(runId !== null && { runId }),
     ...(model !== null && { model }),
   }
+}
+
+/** A message in line, and the run that will answer it once the server has taken it. */
+export interface Waiting {
+  id: string
+  text: string
+  runId: string | undefined
+}
+
+/** Tells what is said already from what stands in line: a question and its empty answer each (WB3). */
+export function splitLine(
+  stored: readonly Stored[],
+  queuedRunIds: readonly string[],
+): { told: Stored[]; waiting: Waiting[] } {
+  const byId = new Map(stored.map((message) => [message.id, message]))
+  const answers = stored.filter(({ role, runId }) => role === 'assistant' && queuedRunIds.includes(runId ?? ''))
+  const questionOf = ({ parentId }: Stored): Stored | undefined => byId.get(parentId ?? '')
+  const inLine = new Set([...answers, ...answers.map(questionOf)])
+  const waiting = answers.map((answer) => {
+    const question = questionOf(answer)
+    return { id: answer.id, text: question ? textOf(toMessage(question)) : '', runId: answer.runId ?? undefined }
+  })
+  return { told: stored.filter((message) => !inLine.has(message)), waiting }
 }
 
 export function textOf({ parts }: Message): string {

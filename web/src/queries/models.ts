@@ -3,11 +3,11 @@ import { useState } from 'react'
 import { type Model, type ModelCatalogue, getModels } from '@/api/client'
 import { lasting } from '@/lib/storage'
 
-const keys = { all: ['models'] as const }
+export const modelKeys = { all: ['models'] as const }
 
 export function useModels() {
   return useQuery({
-    queryKey: keys.all,
+    queryKey: modelKeys.all,
     queryFn: ({ signal }) => getModels(signal),
     staleTime: 5 * 60_000,
   })

@@ -1,4 +1,5 @@
 import type { UIMessage } from 'ai'
+import type { Message as Stored } from '@/api/client'
 
 /** MS4 */
 export type Status = 'pending' | 'streaming' | 'completed' | 'stopped' | 'failed' | 'interrupted'
@@ -9,6 +10,12 @@ export interface Failure {
   retryable: boolean
 }
 
+/** What only the server knows, of a message that is stored. */
+export type Facts = Pick<
+  Stored,
+  'versionIds' | 'reactions' | 'rating' | 'ratingReason' | 'record' | 'usage' | 'settings' | 'createdAt' | 'completedAt'
+>
+
 /** What a message carries beside its parts; the fields arrive one after another while it streams. */
 export interface Metadata {
   chatId?: string
@@ -17,6 +24,7 @@ export interface Metadata {
   finishReason?: string
   error?: Failure
   model?: string
+  facts?: Facts
 }
 
 export type Message = UIMessage<Metadata>

@@ -3,11 +3,13 @@
  * (CF4, CF6), so the SDK never sees a drop. One transport serves one chat.
  */
 import { type ChatTransport, generateId } from 'ai'
+import type { ChatSettings } from '@/api/client'
 import { ProblemError, problemOf } from '@/api/errors'
 import { Signal, until } from '@/lib/signal'
 import { type Cursor, formatCursor, isNew, parseCursor } from './cursor'
 import { type Chunk, type RunEvent, isRunEnd, toChunk } from './events'
 import type { Message } from './message'
+import { pause } from './pause'
 import { type Frame, FrameParser } from './sse'
 import { toStream } from './stream'
 
@@ -23,7 +25,7 @@ export interface Pace {
   silence: number
 }
 
-const usual: Pace = { backoff: [250, 750, 2000], poll: 2000, silence: 40_000 }
+export const usualPace: Pace = { backoff: [250, 750, 2000], poll: 2000, silence: 40_000 }
 
 export interface TransportOptions {
   chatId?: string
@@ -34,10 +36,19 @@ export interface TransportOptions {
   onStart?: (chatId: string, runId: string) => void
 }
 
+/** What becomes of a message while an answer runs (WB2). */
+export type WhenBusy = 'enqueue' | 'interrupt'
+
 /** An HTTP exchange that can be dropped without telling the SDK. */
 interface Exchange {
   response: Response
   drop: AbortController
+}
+
+/** What a send in start mode answers (CF7). */
+interface Started {
+  chatId: string
+  runId: string
 }
 
 /** How far one run has been read. */
@@ -51,6 +62,9 @@ interface Reading {
 
 export interface SendBody {
   model?: string
+  settings?: ChatSettings
+  /** The message that the new one is another version of; the chat goes on from there. */
+  edits?: string
   /** With `resumeStream`: the message that shall go on. Its log replays the whole message (EV8). */
   continues?: string
   /** With `resumeStream`: the run that is live, which can be polled even when no stream gets through. */
@@ -69,7 +83,7 @@ export class Transport implements ChatTransport<Message> {
   private readonly open: Signal<boolean>
   private readonly onStart: TransportOptions['onStart']
 
-  constructor({ chatId, origin = '', pace = usual, open = new Signal(true), onStart }: TransportOptions = {}) {
+  constructor({ chatId, origin = '', pace = usualPace, open = new Signal(true), onStart }: TransportOptions = {}) {
     this.chatId = chatId
     this.origin = origin
     this.pace = pace
@@ -78,19 +92,43 @@ export class Transport implements ChatTransport<Message> {
   }
 
   async sendMessages({ abortSignal, ...options }: SendOptions): Promise<ReadableStream<Chunk>> {
-    const exchange = await this.post(requestOf(options), abortSignal)
-    return toStream((signal) => this.follow(exchange, signal), abortSignal)
+    return this.ask(requestOf(options), abortSignal)
+  }
+
+  /** Leaves a message in the line of a chat that is answering; whoever follows the chat takes its answer up in turn. */
+  async enqueue(message: Message, whenBusy: WhenBusy, body: SendBody): Promise<void> {
+    await this.start({ ...submission(message, body), whenBusy })
   }
 
   async reconnectToStream({ abortSignal, body }: ReconnectOptions): Promise<ReadableStream<Chunk> | null> {
-    const { continues, model, runId } = (body ?? {}) as SendBody
-    const exchange =
-      continues === undefined
-        ? await this.attachOrRetry(abortSignal)
-        : await this.post(continuation(continues, model), abortSignal)
+    const { continues, model, settings, runId } = (body ?? {}) as SendBody
+    if (continues !== undefined) return this.ask(continuation(continues, { model, settings }), abortSignal)
+    const exchange = await this.attachOrRetry(abortSignal)
     if (exchange === 'gone') return null
-    const start = runId === undefined ? undefined : { run: runId, offset: '-1' }
-    return toStream((signal) => this.follow(exchange, signal, start), abortSignal)
+    const reading = beginning(runId === undefined ? undefined : { run: runId, offset: '-1' })
+    return toStream((signal) => this.follow(exchange, reading, signal), abortSignal)
+  }
+
+  /** Asks for an answer and follows it; where no stream gets through, asks again without one, which starts no second run. */
+  private async ask(request: object, abortSignal?: AbortSignal): Promise<ReadableStream<Chunk>> {
+    try {
+      const exchange = await this.post(request, abortSignal)
+      return toStream((signal) => this.follow(exchange, beginning(), signal), abortSignal)
+    } catch (error) {
+      if (abortSignal?.aborted || isOurs(error)) throw error
+    }
+    const { runId } = await this.start(request, abortSignal)
+    const reading = beginning({ run: runId, offset: '-1' })
+    reading.failures = this.pace.backoff.length
+    this.line.set('reconnecting')
+    return toStream((signal) => this.follow(undefined, reading, signal), abortSignal)
+  }
+
+  private async start(request: object, signal?: AbortSignal): Promise<Started> {
+    const { response } = await this.post({ ...request, responseMode: 'start' }, signal)
+    const started = (await response.json()) as Started
+    this.chatId = started.chatId
+    return started
   }
 
   private async post(request: object, signal?: AbortSignal): Promise<Exchange> {
@@ -104,8 +142,8 @@ export class Transport implements ChatTransport<Message> {
   private async fetch(path: string, init: RequestInit, signal?: AbortSignal): Promise<Exchange> {
     const drop = new AbortController()
     const either = signal ? AbortSignal.any([signal, drop.signal]) : drop.signal
-    const response = await fetch(this.origin + path, { ...init, credentials: 'same-origin', signal: either })
-    return { response, drop }
+    const request = fetch(this.origin + path, { ...init, credentials: 'same-origin', signal: either })
+    return { response: await this.withinSilence(request, drop), drop }
   }
 
   /** The first GET after a reload; when the server is not there yet, following retries. */
@@ -127,8 +165,11 @@ export class Transport implements ChatTransport<Message> {
     return exchange
   }
 
-  private async *follow(first: Exchange | undefined, signal: AbortSignal, start?: Cursor): AsyncGenerator<Chunk, void> {
-    const reading: Reading = { start, cursor: undefined, failures: 0, ended: false }
+  private async *follow(
+    first: Exchange | undefined,
+    reading: Reading,
+    signal: AbortSignal,
+  ): AsyncGenerator<Chunk, void> {
     let exchange = first
     try {
       for (;;) {
@@ -264,37 +305,36 @@ export class Transport implements ChatTransport<Message> {
   }
 }
 
+function beginning(start?: Cursor): Reading {
+  return { start, cursor: undefined, failures: 0, ended: false }
+}
+
+/** A refusal by the server itself, and not by what stands between. */
+function isOurs(error: unknown): error is ProblemError {
+  return error instanceof ProblemError && error.code !== 'unknown'
+}
+
 /** A refusal that stays one however often it is asked again: the chat is gone or the cursor is of another run. */
 function isFinal(error: unknown): boolean {
-  return error instanceof ProblemError && error.status >= 400 && error.status < 500 && error.status !== 429
+  return isOurs(error) && error.status < 500 && error.status !== 429
 }
 
 function requestOf({ trigger, messages, messageId, body }: Omit<SendOptions, 'abortSignal'>): object {
-  const { model } = (body ?? {}) as SendBody
-  if (trigger === 'regenerate-message') return { trigger, messageId, model }
+  const sent = (body ?? {}) as SendBody
+  const { model, settings } = sent
+  if (trigger === 'regenerate-message') return { trigger, messageId, clientMessageId: generateId(), model, settings }
   const message = messages.at(-1)
-  return { message: message ? textOf(message) : '', clientMessageId: message?.id, model }
+  return message ? submission(message, sent) : {}
 }
 
-function continuation(messageId: string, model: string | undefined): object {
-  return { trigger: 'continue-message', messageId, clientMessageId: generateId(), model }
+function submission(message: Message, { model, settings, edits }: SendBody): object {
+  return { message: textOf(message), clientMessageId: message.id, messageId: edits, model, settings }
+}
+
+function continuation(messageId: string, how: object): object {
+  return { trigger: 'continue-message', messageId, clientMessageId: generateId(), ...how }
 }
 
 function textOf(message: Message): string {
   return message.parts.map((part) => (part.type === 'text' ? part.text : '')).join('')
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(done, milliseconds)
-    signal.addEventListener('abort', cancel)
-    function done(): void {
-      signal.removeEventListener('abort', cancel)
-      resolve()
-    }
-    function cancel(): void {
-      clearTimeout(timer)
-      reject(new DOMException('No longer awaited.', 'AbortError'))
-    }
-  })
 }

@@ -1,12 +1,20 @@
 import { useEffect, useState } from 'react'
 import { copy } from '@/lib/clipboard'
-import { Icon } from './icon'
+import { Icon, type IconName } from './icon'
 
 type Outcome = 'none' | 'copied' | 'refused'
 
 const words: Record<Outcome, string> = { none: 'Copy', copied: 'Copied', refused: 'Not allowed' }
 
-export function CopyButton({ text, label, className = '' }: { text: () => string; label: string; className?: string }) {
+interface CopyProps {
+  text: () => string
+  label: string
+  /** Only the icon is shown. */
+  bare?: boolean
+  className?: string
+}
+
+export function CopyButton({ text, label, bare = false, className = '' }: CopyProps) {
   const [outcome, setOutcome] = useState<Outcome>('none')
   useEffect(() => {
     if (outcome === 'none') return
@@ -20,15 +28,43 @@ export function CopyButton({ text, label, className = '' }: { text: () => string
   const onClick = async (): Promise<void> => {
     setOutcome((await copy(text())) ? 'copied' : 'refused')
   }
+  const isIdle = outcome === 'none'
+  return (
+    <ToolButton
+      icon={outcome === 'copied' ? 'check' : 'copy'}
+      label={isIdle ? label : words[outcome]}
+      {...(!bare && { text: words[outcome] })}
+      onClick={() => void onClick()}
+      className={className}
+    />
+  )
+}
+
+interface ToolProps {
+  icon: IconName
+  label: string
+  /** Shown beside the icon. */
+  text?: string
+  pressed?: boolean
+  onClick: () => void
+  className?: string
+  testId?: string
+}
+
+/** A small button for something that is done with a text. */
+export function ToolButton({ icon, label, text, pressed, onClick, className = '', testId }: ToolProps) {
   return (
     <button
       type="button"
-      aria-label={outcome === 'none' ? label : words[outcome]}
-      onClick={() => void onClick()}
-      className={`inline-flex min-h-8 items-center gap-1.5 rounded-md px-2 text-xs font-medium text-muted transition-colors hover:bg-line/60 hover:text-ink ${className}`}
+      aria-label={label}
+      aria-pressed={pressed}
+      title={text === undefined ? label : undefined}
+      data-testid={testId}
+      onClick={onClick}
+      className={`inline-flex min-h-8 min-w-8 items-center justify-center gap-1.5 rounded-md px-2 text-xs font-medium text-muted transition-colors hover:bg-line/60 hover:text-ink aria-pressed:text-accent ${className}`}
     >
-      <Icon name={outcome === 'copied' ? 'check' : 'copy'} className="size-3.5" />
-      {words[outcome]}
+      <Icon name={icon} className="size-3.5" />
+      {text}
     </button>
   )
 }

@@ -12,3 +12,8 @@ export function useMedia(query: string): boolean {
     () => matchMedia(query).matches,
   )
 }
+
+/** Whether there is a mouse. On a touch screen the focus would bring up the keyboard over the page. */
+export function canHover(): boolean {
+  return matchMedia('(hover: hover)').matches
+}

@@ -6,6 +6,8 @@ interface Stick {
   /** Whether the reader has left the end. */
   away: boolean
   jump: () => void
+  /** Brings something to the middle of the screen, and stays there. */
+  visit: (element: Element) => void
   /** Keeps what is on the screen in its place while something is added above it. */
   keepPlace: (change: () => Promise<void>) => Promise<void>
 }
@@ -23,6 +25,11 @@ export function useStick(): Stick {
   const jump = useCallback(() => {
     stuck.current = true
     toEnd(scroller.current)
+  }, [])
+
+  const visit = useCallback((element: Element) => {
+    stuck.current = false
+    element.scrollIntoView({ block: 'center' })
   }, [])
 
   const keepPlace = useCallback(async (change: () => Promise<void>) => {
@@ -63,7 +70,7 @@ export function useStick(): Stick {
     }
   }, [])
 
-  return { scroller, content, away, jump, keepPlace }
+  return { scroller, content, away, jump, visit, keepPlace }
 }
 
 function toEnd(box: HTMLElement | null): void {

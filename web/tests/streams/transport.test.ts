@@ -245,3 +245,37 @@ it('lets go of the connection when aborted', async () => {
   abort.abort()
   await until(closed, Boolean)
 })
+
+it('asks in start mode and polls where no stream gets through', async () => {
+  const asked: Record<string, unknown>[] = []
+  const origin = await serve(({ response, url, body }) => {
+    if (url.startsWith('/api/chat') && body.responseMode !== 'start') {
+      if (body.message !== undefined) asked.push(body)
+      response.writeHead(502).end()
+    } else if (url === '/api/chat') {
+      asked.push(body)
+      response.end(JSON.stringify({ chatId: 'c1', runId: 'r1', messageId: 'm1' }))
+    } else {
+      const from = Number(new URL(url, 'http://x').searchParams.get('offset'))
+      response
+        .writeHead(200, { 'stream-next-offset': offset(log.length) })
+        .end(JSON.stringify(log.slice(Math.max(0, from))))
+    }
+  })
+  const made = transport(origin)
+  const stream = await send(made)
+  expect(made.line.get()).toBe('reconnecting')
+  expect(text(await fold(stream))).toBe(answer)
+  expect(asked.map(({ clientMessageId }) => clientMessageId)).toEqual(['u1', 'u1'])
+  expect(made.line.get()).toBe('up')
+})
+
+it('asks only once when the server itself refuses', async () => {
+  let count = 0
+  const origin = await serve(({ response }) => {
+    count += 1
+    response.writeHead(503, { 'content-type': 'application/json' }).end('{"code":"draining","message":"Soon."}')
+  })
+  await expect(send(transport(origin))).rejects.toThrow('Soon.')
+  expect(count).toBe(1)
+})

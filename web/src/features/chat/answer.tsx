@@ -1,26 +1,29 @@
 import { memo } from 'react'
-import { findModel, useModels } from '@/queries/models'
-import { textOf } from '@/queries/messages'
+import type { Conversation } from '@/queries/conversation'
 import type { Message, Status } from '@/streams/message'
-import { Badge } from '@/ui/badge'
 import { Button } from '@/ui/button'
-import { CopyButton } from '@/ui/copy'
 import { Icon } from '@/ui/icon'
 import { Prose } from '@/ui/prose'
 import { remark } from './outcome'
 import { Reasoning } from './reasoning'
 import { sectionsOf } from './sections'
+import { Tools } from './tools'
 import { Typing } from './typing'
+import { Versions } from './versions'
 
 interface AnswerProps {
+  conversation: Conversation
   message: Message
   status: Status
-  /** Only the last answer can be taken further. */
+  isLast: boolean
+  /** Only the last answer can be taken further; none while one runs. */
   onContinue?: (() => void) | undefined
-  onRegenerate?: (() => void) | undefined
+  onRegenerate?: ((model?: string) => void) | undefined
+  onChoose: (messageId: string) => void
 }
 
-export const Answer = memo(function Answer({ message, status, onContinue, onRegenerate }: AnswerProps) {
+export const Answer = memo(function Answer({ conversation, message, status, isLast, ...todo }: AnswerProps) {
+  const { onContinue, onRegenerate, onChoose } = todo
   const sections = sectionsOf(message.parts)
   const running = status === 'pending' || status === 'streaming'
   const said = remark(status, message.metadata ?? {})
@@ -36,7 +39,7 @@ export const Answer = memo(function Answer({ message, status, onContinue, onRege
     >
       {sections.map((section, index) =>
         section.kind === 'text' ? (
-          <Prose key={index} text={section.text} />
+          <Prose key={index} text={section.text} growing={running} />
         ) : (
           <Reasoning key={index} text={section.text} open={section.open && running} />
         ),
@@ -47,15 +50,26 @@ export const Answer = memo(function Answer({ message, status, onContinue, onRege
           alarming={status === 'failed'}
           text={said}
           onContinue={hasText || status !== 'failed' ? onContinue : undefined}
-          onRetry={onRegenerate}
+          onRetry={isLast ? onRegenerate : undefined}
         />
       )}
       {!running && (
-        <footer className={`flex flex-wrap items-center gap-1 ${onRegenerate ? '' : 'reveal'}`}>
-          {hasText && <CopyButton text={() => textOf(message)} label="Copy answer" className="-ms-2" />}
-          {onRegenerate && said === undefined && <RegenerateButton onClick={onRegenerate} />}
-          <ModelName id={message.metadata?.model} />
-        </footer>
+        <Tools
+          conversation={conversation}
+          message={message}
+          status={status}
+          isLast={isLast}
+          hasText={hasText}
+          versions={
+            <Versions
+              messageId={message.id}
+              facts={message.metadata?.facts}
+              disabled={onRegenerate === undefined}
+              onChoose={onChoose}
+            />
+          }
+          onRegenerate={onRegenerate}
+        />
       )}
     </article>
   )
@@ -71,7 +85,10 @@ interface OutcomeProps {
 function Outcome({ text, alarming, onContinue, onRetry }: OutcomeProps) {
   const look = alarming ? 'bg-danger-soft text-danger' : 'bg-warn-soft text-warn'
   return (
-    <div className={`mt-2 flex flex-wrap items-center gap-x-4 gap-y-2 rounded-xl px-4 py-3 text-sm ${look}`}>
+    <div
+      data-testid="outcome"
+      className={`mt-2 flex flex-wrap items-center gap-x-4 gap-y-2 rounded-xl px-4 py-3 text-sm ${look}`}
+    >
       <p className="flex min-w-48 flex-1 items-start gap-2">
         <Icon name="warning" className="mt-0.5 size-4" />
         {text}
@@ -83,36 +100,17 @@ function Outcome({ text, alarming, onContinue, onRetry }: OutcomeProps) {
           </Button>
         )}
         {onRetry && (
-          <Button icon="again" data-testid="regenerate" onClick={onRetry}>
+          <Button
+            icon="again"
+            data-testid="retry"
+            onClick={() => {
+              onRetry()
+            }}
+          >
             Retry
           </Button>
         )}
       </div>
     </div>
-  )
-}
-
-function RegenerateButton({ onClick }: { onClick: () => void }) {
-  return (
-    <button
-      type="button"
-      data-testid="regenerate"
-      onClick={onClick}
-      className="inline-flex min-h-8 items-center gap-1.5 rounded-md px-2 text-xs font-medium text-muted transition-colors hover:bg-line/60 hover:text-ink"
-    >
-      <Icon name="again" className="size-3.5" />
-      Regenerate
-    </button>
-  )
-}
-
-function ModelName({ id }: { id: string | undefined }) {
-  const { data: catalogue } = useModels()
-  const model = findModel(catalogue, id)
-  if (!model) return null
-  return (
-    <span className="ms-1 inline-flex items-center gap-1.5 text-xs text-muted">
-      {model.name} {model.isDemo && <Badge>Demo</Badge>}
-    </span>
   )
 }

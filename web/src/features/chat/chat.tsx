@@ -1,22 +1,30 @@
-import { useEffect, useState } from 'react'
-import { useLocation } from 'wouter'
+import { Suspense, lazy, useEffect } from 'react'
 import { isNotFound, sentence } from '@/api/errors'
+import { fitting } from '@/lib/settings'
 import { useChatDetail } from '@/queries/chats'
+import { tokensOf } from '@/queries/context'
 import { useConversation, useConversations } from '@/queries/conversations'
+import { useMessageLimit } from '@/queries/me'
 import { useModelChoice } from '@/queries/models'
-import { Badge } from '@/ui/badge'
-import { Button, IconButton } from '@/ui/button'
-import { Composer } from '@/ui/composer'
-import { Icon } from '@/ui/icon'
+import { useChatSettings } from '@/queries/settings'
 import { ModelPicker } from '@/ui/picker'
-import { Notice, RetryNotice, Skeleton } from '@/ui/placeholder'
+import { RetryNotice } from '@/ui/placeholder'
 import { useStick } from '@/ui/stick'
+import { Composer, type Urgency } from '../composer/composer'
+import { Gauge } from '../composer/gauge'
+import { AllowanceNote } from '../usage/note'
+import { useGoal } from './goal'
+import { Header } from './header'
+import { Line } from './line'
+import { Announcer, Jump, Loading, Reconnecting, Trouble, Unknown } from './notices'
 import { Earlier, Thread } from './thread'
+
+const ContextSheet = lazy(() => import('../composer/contextsheet'))
 
 export function ChatScreen({ chatId }: { chatId: string }) {
   const conversation = useConversations().of(chatId)
   const state = useConversation(conversation)
-  const { data, dataUpdatedAt, error, isPending, refetch } = useChatDetail(chatId, state.busy)
+  const { data, dataUpdatedAt, error, isPending, refetch } = useChatDetail(chatId)
 
   useEffect(() => {
     if (data) conversation.adopt(data, dataUpdatedAt)
@@ -52,22 +60,52 @@ interface RoomProps {
 }
 
 function Room({ chatId, conversation, state, title, chatModel, loading, onRefresh }: RoomProps) {
-  const { messages, busy, submitted, failed, stopping, earlier, line, error, notice } = state
+  const { messages, busy, submitted, failed, stopping, earlier, line, error, notice, waiting } = state
   const { catalogue, model, choose } = useModelChoice(chatModel)
-  const { scroller, content, away, jump, keepPlace } = useStick()
+  const limit = useMessageLimit()
+  const { scroller, content, away, jump, visit, keepPlace } = useStick()
+  useGoal(conversation, messages.length > 0 && !busy, visit)
   // A message that could not be sent says so itself.
   const trouble = notice ?? (error && !failed ? sentence(error) : undefined)
-  const send = (text: string, clear: () => void): void => {
-    clear()
-    jump()
-    void conversation.send(text, model ? { model: model.id } : {})
+  const { settings, choose: tune } = useChatSettings(chatId, messages)
+  const taken = fitting(settings, model?.capabilities)
+  const body = { ...(model && { model: model.id }), ...(Object.keys(taken).length > 0 && { settings: taken }) }
+  const send = (text: string, urgency: Urgency, clear: () => void): void => {
+    if (urgency === 'now') {
+      clear()
+      jump()
+      void conversation.send(text, body)
+      return
+    }
+    // A message that does not get into the line stays where it was typed.
+    void conversation.enqueue(text, urgency === 'later' ? 'enqueue' : 'interrupt', body).then((taken) => {
+      if (taken) clear()
+    })
   }
+  const gauge = (text: string) =>
+    model &&
+    messages.length > 0 && (
+      <Gauge
+        used={tokensOf(messages, text)}
+        room={model.capabilities.contextWindow}
+        sheet={(onClose) => (
+          <Suspense>
+            <ContextSheet
+              chatId={chatId}
+              body={{ ...body, ...(text.trim() !== '' && { message: text.trim() }) }}
+              messages={messages}
+              onClose={onClose}
+            />
+          </Suspense>
+        )}
+      />
+    )
   return (
     <>
       <title>{`${title ?? 'Chat'} – Penstock`}</title>
-      <Header title={title} isDemo={title !== undefined && model?.isDemo === true} />
+      <Header chatId={chatId} title={title} isDemo={title !== undefined && model?.isDemo === true} />
       <div ref={scroller} className="scrollbar-thin relative min-h-0 flex-1 overflow-y-auto">
-        <div ref={content} className="mx-auto flex max-w-3xl flex-col gap-7 px-4 pt-6 pb-8">
+        <div ref={content} className="mx-auto flex max-w-3xl flex-col gap-4 px-4 pt-6 pb-8">
           {earlier !== undefined && <Earlier onLoad={() => void keepPlace(() => conversation.loadEarlier())} />}
           {loading ? (
             <Loading />
@@ -78,13 +116,13 @@ function Room({ chatId, conversation, state, title, chatModel, loading, onRefres
               busy={busy}
               submitted={submitted}
               failed={failed}
-              model={model?.id}
+              body={body}
             />
           )}
         </div>
       </div>
       <Announcer busy={busy} />
-      <div className="relative mx-auto w-full max-w-3xl px-4 pb-4">
+      <div className="dock relative mx-auto w-full max-w-3xl px-4 pb-4">
         {away && <Jump onClick={jump} />}
         {line === 'reconnecting' && <Reconnecting />}
         {trouble !== undefined && (
@@ -96,114 +134,23 @@ function Room({ chatId, conversation, state, title, chatModel, loading, onRefres
             }}
           />
         )}
+        <Line waiting={waiting} onWithdraw={(runId) => void conversation.withdraw(runId)} />
         <Composer
           draft={chatId}
+          limit={limit}
           placeholder="Write a message"
           busy={busy}
           stopping={stopping}
           onStop={() => void conversation.stop()}
           onSend={send}
+          model={model}
+          settings={settings}
+          onSettings={tune}
+          gauge={gauge}
           picker={<ModelPicker providers={catalogue?.providers ?? []} value={model?.id} onChange={choose} />}
         />
+        <AllowanceNote />
       </div>
     </>
-  )
-}
-
-function Header({ title, isDemo }: { title: string | undefined; isDemo: boolean }) {
-  return (
-    <header className="hidden h-14 shrink-0 items-center gap-3 border-b border-line px-6 md:flex">
-      <h1 className="min-w-0 truncate text-sm font-medium">{title ?? ''}</h1>
-      {isDemo && <Badge>Demo</Badge>}
-    </header>
-  )
-}
-
-function Loading() {
-  return (
-    <div role="status" aria-label="Loading the chat" className="flex flex-col gap-7">
-      <Skeleton className="h-11 w-1/2 self-end rounded-2xl" />
-      <div className="flex flex-col gap-3">
-        <Skeleton className="h-4 w-11/12" />
-        <Skeleton className="h-4 w-full" />
-        <Skeleton className="h-4 w-3/5" />
-      </div>
-      <Skeleton className="h-11 w-2/5 self-end rounded-2xl" />
-      <div className="flex flex-col gap-3">
-        <Skeleton className="h-4 w-full" />
-        <Skeleton className="h-4 w-4/5" />
-      </div>
-    </div>
-  )
-}
-
-/** Says that an answer begins and ends; reading every token aloud would be noise. */
-function Announcer({ busy }: { busy: boolean }) {
-  const [begun, setBegun] = useState(busy)
-  if (busy && !begun) setBegun(true)
-  return (
-    <p role="status" aria-live="polite" className="sr-only">
-      {busy ? 'The answer is being written.' : begun ? 'The answer has ended.' : ''}
-    </p>
-  )
-}
-
-function Jump({ onClick }: { onClick: () => void }) {
-  return (
-    <button
-      type="button"
-      onClick={onClick}
-      className="absolute -top-12 left-1/2 inline-flex h-9 -translate-x-1/2 items-center gap-2 rounded-full border border-line bg-surface px-4 text-sm font-medium shadow-md hover:bg-panel"
-    >
-      <Icon name="down" /> Jump to latest
-    </button>
-  )
-}
-
-function Reconnecting() {
-  return (
-    <p
-      data-testid="reconnecting"
-      role="status"
-      className="mb-2 flex items-center gap-2 rounded-lg bg-warn-soft px-4 py-2 text-sm text-warn"
-    >
-      <span className="size-3.5 animate-spin rounded-full border-2 border-current border-t-transparent" />
-      Reconnecting… The answer goes on meanwhile, and nothing is lost.
-    </p>
-  )
-}
-
-function Trouble({ message, onDismiss }: { message: string; onDismiss: () => void }) {
-  return (
-    <div
-      role="alert"
-      className="mb-2 flex items-center gap-2 rounded-lg bg-danger-soft py-1 ps-4 pe-1 text-sm text-danger"
-    >
-      <span className="flex-1">{message}</span>
-      <IconButton icon="close" label="Dismiss" onClick={onDismiss} />
-    </div>
-  )
-}
-
-function Unknown() {
-  const [, navigate] = useLocation()
-  return (
-    <Notice
-      title="This chat does not exist"
-      action={
-        <Button
-          kind="primary"
-          icon="plus"
-          onClick={() => {
-            navigate('/')
-          }}
-        >
-          Start a new chat
-        </Button>
-      }
-    >
-      <title>Chat not found – Penstock</title>
-      It may have been deleted, or it belongs to someone else.
-    </Notice>
   )
 }

@@ -1,13 +1,36 @@
+import { useEffect, useRef, useState } from 'react'
+import { spanOf } from '@/lib/times'
 import { Icon } from '@/ui/icon'
 
+/** What a model thought before it spoke, folded; its end is shown while it grows. */
 export function Reasoning({ text, open }: { text: string; open: boolean }) {
+  const seconds = useSeconds(open)
+  const title = seconds === undefined ? 'Reasoning' : `Thought for ${spanOf(seconds)}`
   return (
-    <details className="group/reasoning rounded-xl border border-line text-sm text-muted">
-      <summary className="flex list-none items-center gap-2 px-4 py-2.5 font-medium [&::-webkit-details-marker]:hidden">
+    <details data-testid="reasoning" className="group/reasoning text-sm text-muted">
+      <summary className="inline-flex max-w-full list-none items-center gap-2 rounded-lg py-1.5 pe-2 font-medium transition-colors hover:text-ink [&::-webkit-details-marker]:hidden">
+        <Icon name="thought" className={`size-4 ${open ? 'animate-pulse text-accent' : ''}`} />
+        <span className="tabular-nums">{open ? `Thinking ${seconds ? spanOf(seconds) : '…'}` : title}</span>
         <Icon name="chevron" className="size-4 -rotate-90 transition-transform group-open/reasoning:rotate-0" />
-        {open ? <span className="animate-pulse">Thinking…</span> : 'Reasoning'}
       </summary>
-      <p className="border-t border-line px-4 py-3 leading-relaxed break-words whitespace-pre-wrap">{text}</p>
+      <p className="my-1 border-s-2 border-line ps-4 leading-relaxed break-words whitespace-pre-wrap">{text}</p>
     </details>
   )
+}
+
+/** How long this tab has watched it grow; undefined when it has not. */
+function useSeconds(growing: boolean): number | undefined {
+  const [seconds, setSeconds] = useState<number>()
+  const begun = useRef<number>(undefined)
+  useEffect(() => {
+    if (!growing) return
+    begun.current ??= performance.now()
+    const timer = setInterval(() => {
+      setSeconds(Math.round((performance.now() - (begun.current ?? 0)) / 1000))
+    }, 1000)
+    return () => {
+      clearInterval(timer)
+    }
+  }, [growing])
+  return seconds
 }

@@ -1,8 +1,15 @@
+import { useState } from 'react'
+import { sentence } from '@/api/errors'
+import { useChooseVersion } from '@/queries/branches'
 import type { Conversation } from '@/queries/conversation'
 import { statusOf } from '@/queries/conversations'
+import { useMessageLimit } from '@/queries/me'
+import { textOf } from '@/queries/messages'
 import type { Message } from '@/streams/message'
+import type { SendBody } from '@/streams/transport'
 import { Button } from '@/ui/button'
 import { Answer } from './answer'
+import { Editor } from './editor'
 import { Question } from './question'
 import { Typing } from './typing'
 
@@ -12,11 +19,14 @@ interface ThreadProps {
   busy: boolean
   submitted: boolean
   failed: { id: string; reason: string } | undefined
-  model: string | undefined
+  body: SendBody
 }
 
-export function Thread({ conversation, messages, busy, submitted, failed, model }: ThreadProps) {
-  const body = model === undefined ? {} : { model }
+export function Thread({ conversation, messages, busy, submitted, failed, body }: ThreadProps) {
+  const { edited, edit, save, cancel } = useEditing(conversation, body)
+  const { mutate: choose, isPending: choosing, error: refusal } = useChooseVersion(conversation.chatId.get())
+  const limit = useMessageLimit()
+  const settled = !busy && !choosing
   const last = messages.at(-1)
   const lastAnswer = busy ? undefined : messages.findLast(({ role }) => role === 'assistant')
   return (
@@ -29,26 +39,71 @@ export function Thread({ conversation, messages, busy, submitted, failed, model 
               message={message}
               pending={submitted && message === last}
               failure={failed?.id === message.id ? failed.reason : undefined}
+              editor={
+                edited?.id === message.id ? (
+                  <Editor text={edited.text} limit={limit} onSave={save} onCancel={cancel} />
+                ) : undefined
+              }
               onRetry={() => void conversation.retry(message.id, body)}
               onDiscard={() => {
                 conversation.discard(message.id)
               }}
+              onEdit={
+                settled
+                  ? () => {
+                      edit(message)
+                    }
+                  : undefined
+              }
+              onChoose={choose}
             />
           ) : (
             <Answer
+              conversation={conversation}
               message={message}
               status={busy && message === last ? 'streaming' : statusOf(message)}
-              {...(message === lastAnswer && {
-                onContinue: () => void conversation.continue(message, body),
-                onRegenerate: () => void conversation.regenerate(message.id, body),
+              isLast={message === lastAnswer}
+              onChoose={choose}
+              {...(message === lastAnswer && { onContinue: () => void conversation.continue(message, body) })}
+              {...(settled && {
+                onRegenerate: (model?: string) => void conversation.regenerate(message.id, anew(body, message, model)),
               })}
             />
           )}
         </div>
       ))}
       {busy && last?.role === 'user' && <Typing />}
+      {refusal && (
+        <p role="alert" className="text-sm text-danger">
+          {sentence(refusal)}
+        </p>
+      )}
     </>
   )
+}
+
+/** An answer is made anew with the model that is chosen for the chat, unless another one is wanted. */
+function anew(body: SendBody, { metadata }: Message, model: string | undefined): SendBody {
+  if (model === undefined) return body
+  return model === metadata?.model ? { ...body, model } : { model }
+}
+
+function useEditing(conversation: Conversation, body: SendBody) {
+  const [edited, setEdited] = useState<{ id: string; text: string }>()
+  const cancel = (): void => {
+    setEdited(undefined)
+  }
+  const edit = (message: Message): void => {
+    setEdited({ id: message.id, text: textOf(message) })
+  }
+  const save = (text: string): void => {
+    if (!edited) return
+    cancel()
+    void conversation.edit(edited.id, text, body).then((isTaken) => {
+      if (!isTaken) setEdited({ ...edited, text })
+    })
+  }
+  return { edited, edit, save, cancel }
 }
 
 export function Earlier({ onLoad }: { onLoad: () => void }) {

@@ -1,32 +1,17 @@
-import { useEffect, useState } from 'react'
-import { useLocation } from 'wouter'
-import { passing } from '@/lib/storage'
-import { useConversation, useConversations } from '@/queries/conversations'
-import { useModelChoice } from '@/queries/models'
-import { Badge } from '@/ui/badge'
-import { Composer } from '@/ui/composer'
+import { Link } from 'wouter'
 import { Mark } from '@/ui/mark'
-import { ModelPicker } from '@/ui/picker'
-import { suggestionsFor } from './suggestions'
+import { BuildAsk } from './build'
+import { ChatAsk } from './chat'
 
-/** Asks the first question of a new chat, and hands the conversation over to its page once the server has named it. */
-export function Home() {
-  const conversations = useConversations()
-  const [conversation] = useState(() => conversations.create())
-  const { chatId, busy, failed } = useConversation(conversation)
-  const { catalogue, model, choose } = useModelChoice()
-  const [, navigate] = useLocation()
+type Mode = 'chat' | 'build'
 
-  useEffect(() => {
-    if (chatId === undefined) return
-    passing.write('draft.new', null)
-    navigate(`/chats/${chatId}`)
-  }, [chatId, navigate])
+const modes = [
+  { mode: 'chat', href: '/', name: 'Chat' },
+  { mode: 'build', href: '/ask', name: 'Build an API' },
+] as const
 
-  const send = (text: string, modelId = model?.id): void => {
-    void conversation.send(text, modelId === undefined ? {} : { model: modelId })
-  }
-
+/** Where one begins: with a question, or with something to be built. */
+export function Home({ mode }: { mode: Mode }) {
   return (
     <div className="scrollbar-thin flex flex-1 flex-col overflow-y-auto px-4">
       <title>Penstock</title>
@@ -34,53 +19,29 @@ export function Home() {
         <header className="flex flex-col items-center gap-4 text-center">
           <Mark className="size-12" />
           <h1 className="text-2xl font-semibold tracking-tight text-balance sm:text-3xl">
-            What would you like to work out?
+            {mode === 'chat' ? 'What would you like to work out?' : 'Which API shall be built?'}
           </h1>
+          <Modes mode={mode} />
         </header>
-        <div>
-          <Composer
-            draft="new"
-            placeholder="Ask anything"
-            busy={false}
-            sending={busy}
-            onSend={(text) => {
-              send(text)
-            }}
-            picker={<ModelPicker providers={catalogue?.providers ?? []} value={model?.id} onChange={choose} />}
-          />
-          {failed && (
-            <p role="alert" className="mt-3 rounded-lg bg-danger-soft px-4 py-2 text-sm text-danger">
-              {failed.reason}
-            </p>
-          )}
-          {model?.isDemo && <DemoNote />}
-        </div>
-        <ul className="grid gap-2 sm:grid-cols-2" aria-label="Suggestions">
-          {suggestionsFor(catalogue, model).map(({ title, text, model: modelId }) => (
-            <li key={title}>
-              <button
-                type="button"
-                disabled={busy}
-                onClick={() => {
-                  send(text, modelId)
-                }}
-                className="flex h-full w-full flex-col items-start rounded-xl border border-line px-4 py-3 text-start transition-colors hover:border-accent hover:bg-surface disabled:opacity-60"
-              >
-                <span className="text-sm font-medium">{title}</span>
-                <span className="mt-0.5 text-sm text-muted">{text}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
+        {mode === 'chat' ? <ChatAsk /> : <BuildAsk />}
       </div>
     </div>
   )
 }
 
-function DemoNote() {
+function Modes({ mode }: { mode: Mode }) {
   return (
-    <p className="mt-3 flex flex-wrap items-center justify-center gap-2 text-center text-sm text-muted">
-      <Badge>Demo</Badge> This model is built in and needs no key. Its answers are prepared.
-    </p>
+    <nav aria-label="What to begin" className="flex gap-1 rounded-xl border border-line bg-panel p-1">
+      {modes.map((each) => (
+        <Link
+          key={each.mode}
+          href={each.href}
+          aria-current={each.mode === mode ? 'page' : undefined}
+          className="rounded-lg px-3.5 py-1.5 text-sm font-medium text-muted hover:text-ink aria-[current]:bg-surface aria-[current]:text-ink"
+        >
+          {each.name}
+        </Link>
+      ))}
+    </nav>
   )
 }

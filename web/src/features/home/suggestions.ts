@@ -1,7 +1,7 @@
 import type { Model, ModelCatalogue } from '@/api/client'
 import { findModel } from '@/queries/models'
 
-interface Suggestion {
+export interface Suggestion {
   title: string
   text: string
   /** The model to ask, when it is not the chosen one. */
@@ -30,3 +30,9 @@ export function suggestionsFor(catalogue: ModelCatalogue | undefined, model: Mod
   if (!model.isDemo) return forModels
   return forDemo.filter((suggestion) => findModel(catalogue, suggestion.model)?.available)
 }
+
+/** Whatever the model: the demo builds an API of these as well. */
+export const forBuilding: readonly Suggestion[] = [
+  { title: 'Books', text: 'An API of books, with search and pages.' },
+  { title: 'Tasks', text: 'An API of tasks that can be created, changed and deleted.' },
+]

@@ -2,14 +2,22 @@ import { lasting } from '@/lib/storage'
 import { Signal } from '@/lib/signal'
 
 export type Theme = 'light' | 'dark'
+export type ThemeChoice = Theme | 'system'
 
 const system = matchMedia('(prefers-color-scheme: dark)')
 
+export const themeChoice = new Signal<ThemeChoice>(stored())
+/** What is shown. */
 export const theme = new Signal<Theme>(current())
 
-function current(): Theme {
+function stored(): ThemeChoice {
   const chosen = lasting.read('theme')
-  if (chosen === 'light' || chosen === 'dark') return chosen
+  return chosen === 'light' || chosen === 'dark' ? chosen : 'system'
+}
+
+function current(): Theme {
+  const chosen = themeChoice.get()
+  if (chosen !== 'system') return chosen
   return system.matches ? 'dark' : 'light'
 }
 
@@ -25,9 +33,14 @@ export function startTheme(): void {
   })
 }
 
+export function chooseTheme(choice: ThemeChoice): void {
+  lasting.write('theme', choice === 'system' ? null : choice)
+  themeChoice.set(choice)
+  theme.set(current())
+}
+
 export function toggleTheme(): void {
   const next = theme.get() === 'dark' ? 'light' : 'dark'
   // Choosing what the system says anyway means following it again.
-  lasting.write('theme', (next === 'dark') === system.matches ? null : next)
-  theme.set(next)
+  chooseTheme((next === 'dark') === system.matches ? 'system' : next)
 }

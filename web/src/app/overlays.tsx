@@ -1,0 +1,58 @@
+import { Suspense, lazy, useEffect, useSyncExternalStore } from 'react'
+import { useLocation } from 'wouter'
+import { taskOf } from '@/lib/keys'
+import { Signal } from '@/lib/signal'
+
+const Palette = lazy(() => import('@/features/palette/palette'))
+const Shortcuts = lazy(() => import('@/features/palette/shortcuts'))
+
+type Overlay = 'palette' | 'shortcuts'
+
+/** What lies over the page, wherever one is. */
+const overlay = new Signal<Overlay | undefined>(undefined)
+
+export function openPalette(): void {
+  overlay.set('palette')
+}
+
+/** Hears the keys of the whole app. */
+export function Overlays() {
+  const shown = useSyncExternalStore(overlay.subscribe, overlay.get)
+  const [, navigate] = useLocation()
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const task = event.defaultPrevented || event.isComposing ? undefined : taskOf(event, isTyping(event.target))
+      // What is asked in a dialog is answered first.
+      if (!task || (document.querySelector('dialog[open]') && !(task === 'palette' && overlay.get()))) return
+      event.preventDefault()
+      if (task === 'palette') overlay.set(overlay.get() === 'palette' ? undefined : 'palette')
+      else if (task === 'help') overlay.set('shortcuts')
+      else if (task === 'new') navigate('/')
+      else document.querySelector<HTMLElement>('[data-testid=composer-input]')?.focus()
+    }
+    document.addEventListener('keydown', onKey)
+    return () => {
+      document.removeEventListener('keydown', onKey)
+    }
+  }, [navigate])
+  const close = (): void => {
+    overlay.set(undefined)
+  }
+  return (
+    <Suspense>
+      {shown === 'palette' && (
+        <Palette
+          onClose={close}
+          onHelp={() => {
+            overlay.set('shortcuts')
+          }}
+        />
+      )}
+      {shown === 'shortcuts' && <Shortcuts onClose={close} />}
+    </Suspense>
+  )
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+}

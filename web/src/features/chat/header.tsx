@@ -1,0 +1,46 @@
+import { Suspense, lazy, useState } from 'react'
+import { Badge } from '@/ui/badge'
+import { IconButton } from '@/ui/button'
+
+const ShareSheet = lazy(() => import('../sharing/share'))
+
+interface HeaderProps {
+  chatId: string
+  /** Undefined while it is not known. */
+  title: string | undefined
+  isDemo: boolean
+}
+
+export function Header({ chatId, title, isDemo }: HeaderProps) {
+  const [sharing, setSharing] = useState(false)
+  return (
+    <>
+      {/* On a phone the name of the product stands there instead, and the title is only for the ear. */}
+      <header className="sr-only h-14 shrink-0 items-center gap-3 border-b border-line md:not-sr-only md:flex md:h-14 md:px-6">
+        <h1 className="min-w-0 truncate text-sm font-medium">{title ?? ''}</h1>
+        {isDemo && <Badge>Demo</Badge>}
+        {title !== undefined && (
+          <IconButton
+            icon="share"
+            label="Share this chat"
+            data-testid="share-open"
+            className="ms-auto max-md:hidden"
+            onClick={() => {
+              setSharing(true)
+            }}
+          />
+        )}
+      </header>
+      {sharing && (
+        <Suspense>
+          <ShareSheet
+            chatId={chatId}
+            onClose={() => {
+              setSharing(false)
+            }}
+          />
+        </Suspense>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,107 @@
+import type { Context, ContextBody, ContextItem } from '@/api/context'
+import { sentence } from '@/api/errors'
+import { useContextPreview } from '@/queries/context'
+import { textOf } from '@/queries/messages'
+import type { Message } from '@/streams/message'
+import { Button } from '@/ui/button'
+import { Icon } from '@/ui/icon'
+import { Skeleton } from '@/ui/placeholder'
+import { Sheet } from '@/ui/sheet'
+
+interface ContextSheetProps {
+  chatId: string
+  body: ContextBody
+  /** Those that are on the page; older ones are told of without their text. */
+  messages: readonly Message[]
+  onClose: () => void
+}
+
+/** What the model would read if one sent now, what not, and why (B7). */
+export default function ContextSheet({ chatId, body, messages, onClose }: ContextSheetProps) {
+  const { data, error, refetch } = useContextPreview(chatId, body)
+  return (
+    <Sheet title="What will be sent" wide onClose={onClose}>
+      {data ? (
+        <Preview context={data} body={body} messages={messages} />
+      ) : error ? (
+        <div role="alert" className="flex flex-wrap items-center gap-3 text-sm text-danger">
+          {sentence(error)}
+          <Button icon="again" className="text-ink" onClick={() => void refetch()}>
+            Try again
+          </Button>
+        </div>
+      ) : (
+        <div role="status" aria-label="Loading what will be sent" className="flex flex-col gap-3 pb-2">
+          <Skeleton className="h-2 w-full" />
+          <Skeleton className="h-10 w-full" />
+          <Skeleton className="h-10 w-full" />
+        </div>
+      )}
+    </Sheet>
+  )
+}
+
+type PreviewProps = Pick<ContextSheetProps, 'body' | 'messages'> & { context: Context }
+
+function Preview({ context: { window: room, budget, used, messages: items }, body, messages }: PreviewProps) {
+  const texts = new Map(messages.map((message) => [message.id, message]))
+  const left = items.filter(({ isSent, reason }) => !isSent && reason !== 'empty').length
+  const share = (tokens: number): string => `${Math.min(100, (100 * tokens) / room)}%`
+  return (
+    <>
+      <p className="text-sm tabular-nums">
+        About {used.toLocaleString()} of {budget.toLocaleString()} tokens
+        <span className="text-muted"> that fit beside the answer; the model can take {room.toLocaleString()}.</span>
+      </p>
+      <div
+        role="meter"
+        aria-label="Used of the context"
+        aria-valuemin={0}
+        aria-valuemax={room}
+        aria-valuenow={used}
+        className="relative mt-3 h-2 overflow-hidden rounded-full bg-line"
+      >
+        <div className="absolute inset-y-0 start-0 rounded-full bg-accent" style={{ width: share(used) }} />
+        <div className="absolute inset-y-0 w-0.5 bg-muted" style={{ insetInlineStart: share(budget) }} />
+      </div>
+      {left > 0 && (
+        <p className="mt-3 flex items-start gap-2 rounded-lg bg-warn-soft px-3.5 py-2.5 text-sm text-warn">
+          <Icon name="warning" className="mt-0.5 size-4" />
+          {left === 1 ? 'One message does' : `${left} messages do`} not fit and will not be sent.
+        </p>
+      )}
+      {body.settings?.systemPrompt != null && (
+        <Row role="Instructions" text={body.settings.systemPrompt} note="goes first" isSent />
+      )}
+      <ol data-testid="context-items" className="mt-2 divide-y divide-line">
+        {items.toReversed().map((item, index) => {
+          const message = texts.get(item.messageId ?? '')
+          const text = item.messageId === null ? (body.message ?? '') : message ? textOf(message) : 'An earlier message'
+          const role = item.messageId === null ? 'Not sent yet' : message?.role === 'assistant' ? 'Answer' : 'You'
+          return (
+            <li key={item.messageId ?? index}>
+              <Row role={role} text={text} note={noteOf(item)} isSent={item.isSent} />
+            </li>
+          )
+        })}
+      </ol>
+    </>
+  )
+}
+
+function Row({ role, text, note, isSent }: { role: string; text: string; note: string; isSent: boolean }) {
+  return (
+    <div className={`flex items-baseline gap-3 py-2.5 text-sm ${isSent ? '' : 'text-muted'}`}>
+      <span className="w-24 shrink-0 text-muted">{role}</span>
+      <span className={`min-w-0 flex-1 truncate ${isSent ? '' : 'line-through'}`}>{text || 'Nothing'}</span>
+      <span className="shrink-0 text-xs text-muted tabular-nums">{note}</span>
+    </div>
+  )
+}
+
+function noteOf({ tokens, reason, isCut }: ContextItem): string {
+  if (reason === 'no-room') return 'does not fit'
+  if (reason === 'empty') return 'nothing in it'
+  const about = reason === 'referred-to' ? ', meant by the last' : ''
+  return `${tokens.toLocaleString()}${isCut ? ', shortened' : ''}${about}`
+}

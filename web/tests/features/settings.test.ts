@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest'
+import { deviceOf } from '@/features/settings/device'
+import { paceOf } from '@/features/settings/pace'
+import { expiryOf, scopeOf, scopesOf } from '@/features/settings/scopes'
+
+it.each([
+  ['Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0', 'Firefox on Linux'],
+  [
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0',
+    'Edge on Windows',
+  ],
+  [
+    'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Safari/605.1.15',
+    'Safari on macOS',
+  ],
+  [
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/142.0 Mobile/15E148 Safari/604.1',
+    'Chrome on iPhone',
+  ],
+  [
+    'Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36',
+    'Chrome on Android',
+  ],
+  ['python-httpx/0.28.1', 'python-httpx'],
+  ['', 'Unknown device'],
+])('calls a browser by the name that its user knows: %s', (userAgent, name) => {
+  expect(deviceOf(userAgent)).toBe(name)
+})
+
+it('says how fast one may go (D5)', () => {
+  const limit = { name: 'chat', limit: 5, used: 0, remaining: 5, windowSeconds: 60, resetAt: null } as const
+  expect(paceOf(limit)?.pace).toBe('5 a minute')
+  expect(paceOf({ ...limit, windowSeconds: 90 })?.pace).toBe('5 in 90 seconds')
+  expect(paceOf({ ...limit, windowSeconds: 600 })?.pace).toBe('5 in 10 minutes')
+  expect(paceOf({ ...limit, limit: null })).toBeUndefined()
+  expect(paceOf({ ...limit, name: 'daily-messages' })).toBeUndefined()
+})
+
+it('makes tokens that end when it was said (D1)', () => {
+  expect(expiryOf('30', new Date('2026-11-20T12:00:00Z'))).toBe('2026-12-20T12:00:00.000Z')
+  expect(expiryOf('never', new Date())).toBeNull()
+  expect([scopesOf('read'), scopesOf('chat')]).toEqual([['read'], ['chat']])
+  expect(scopeOf(['read', 'chat'])).toBe('reads and writes')
+})
