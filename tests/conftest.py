@@ -1,16 +1,14 @@
 """Fixtures that start real parts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from harness.penstock import Penstock, openai_at
 from harness.postgres import Postgres
-from penstock.db.database import Database, PostgresDatabase, SqliteDatabase
-from penstock.db.migrate import migrate_postgres, migrate_sqlite
+from penstock.db.migrate import migrate_postgres
 from upstream.process import Upstream
 
 
@@ -43,20 +41,6 @@ def upstream() -> Iterator[Upstream]:
     """A real OpenAI-compatible server. It takes every model that it understands; these it also lists."""
     with Upstream(models=("echo-300-10", "echo-150-40", "echo-200-20", "echo-150-30", "echo-3-1")) as server:
         yield server
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty database of each kind."""
-    opened: Database
-    if request.param == "sqlite":
-        path = tmp_path / "penstock.db"
-        migrate_sqlite(path)
-        opened = SqliteDatabase(path)
-    else:
-        opened = PostgresDatabase(request.getfixturevalue("postgres_url"))
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture(scope="session", params=["embedded", "scaled"])

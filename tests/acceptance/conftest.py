@@ -32,3 +32,9 @@ def visitor(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context()
     yield context
     context.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the pages of a test have complained of."""
+    return []

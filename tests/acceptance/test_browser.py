@@ -24,12 +24,6 @@ def installation(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -
     installed.kill()
 
 
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the pages of a test have complained of."""
-    return []
-
-
 def open_page(visitor: BrowserContext, url: str, complaints: list[str]) -> Page:
     """Open a tab whose complaints are heard."""
     page = visitor.new_page()
@@ -182,6 +176,7 @@ def test_chats_are_listed_renamed_and_deleted(
     item = page.get_by_test_id("chat-list-item")
     expect(item).to_contain_text("How do rivers run?")
     item.hover()
+    page.get_by_test_id("chat-menu").click()
     page.get_by_test_id("chat-rename").click()
     page.get_by_test_id("chat-rename-input").fill("Rivers")
     page.get_by_test_id("chat-rename-input").press("Enter")
@@ -189,6 +184,7 @@ def test_chats_are_listed_renamed_and_deleted(
     page.reload()
     expect(item).to_contain_text("Rivers")
     item.hover()
+    page.get_by_test_id("chat-menu").click()
     page.get_by_test_id("chat-delete").click()
     page.get_by_test_id("chat-delete-confirm").click()
     expect(item).to_have_count(0)

@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness.penstock import Penstock, Recording, ask, openai_at, read_frames, resume
+from acceptance.crash.control import Stack, second_web
+from acceptance.crash.moments import joins, stops, tabs
+from acceptance.crash.readers import Client
+from acceptance.crash.suite import examine_model
+from harness.penstock import Penstock, Recording, ask, openai_at, read_frames, resume, wait_until_nobody_reads
 from harness.redis import Redis
 from upstream.process import Upstream
 from upstream.script import expected_text
@@ -46,30 +49,35 @@ def test_wake_ups_go_through_redis_and_its_loss_costs_only_time(
         penstock.kill()
 
 
-def test_readers_that_join_at_any_moment_read_the_same(penstock: Penstock) -> None:
-    """A5: before the first token, in the middle, after the end."""
-    with penstock.client() as client:
-        first = ask(client, until=1, message="x", model="openai/echo-300-5")
-        chat_id, run_id = first.start["chatId"], first.start["runId"]
-        cookies = dict(client.cookies)
-        readings: list[Recording] = []
+async def test_readers_that_join_at_any_moment_read_the_same(penstock: Penstock) -> None:
+    """A5: a hundred, by three transports, before the first token, in the middle, after the end."""
+    async with Client(penstock.url) as client:
+        row = await joins(client, await examine_model(client, "openai/echo-300-5"), seed=1)
+    assert row.is_clean, "\n".join(row.details)
+    assert row.total == 100
 
-        def read(delay: float) -> None:
-            time.sleep(delay)
-            begin = Recording()
-            with httpx.Client(base_url=penstock.url, cookies=cookies, timeout=60) as reader:
-                params = {"after": f"{run_id}:{0:016d}"}
-                with reader.stream("GET", f"/api/chat/{chat_id}/stream", params=params) as response:
-                    readings.append(read_frames(response.iter_lines(), begin))
 
-        threads = [threading.Thread(target=read, args=(number * 0.06,)) for number in range(40)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert {reading.text for reading in readings} == {expected_text("echo-300-5")}
-    assert len(readings) == 40
-    assert all(reading.is_done for reading in readings)
+async def test_a_stop_reaches_the_upstream_within_a_second(penstock: Penstock, upstream: Upstream) -> None:
+    """A9: at random moments; the partial text is an answer that says that it was stopped."""
+    async with Client(penstock.url) as client:
+        row = await stops(client, upstream, seed=1, count=5)
+    assert row.is_clean, "\n".join(row.details)
+
+
+@pytest.mark.parametrize("rounds", [20, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
+async def test_two_tabs_that_send_at_once_never_start_two_runs(
+    postgres_url: str, tmp_path: Path, upstream: Upstream, rounds: int
+) -> None:
+    """A10: at two serving processes; one is answered, the other is told that the chat is busy."""
+    stack = Stack(penstock=Penstock(folder=tmp_path, database_url=postgres_url, environment=openai_at(upstream)))
+    stack.penstock.start()
+    try:
+        with second_web(stack) as url:
+            async with Client(stack.penstock.url) as one, Client(url, cookies=one.cookies) as other:
+                row = await tabs([one, other], upstream, seed=1, rounds=rounds)
+        assert row.is_clean, "\n".join(row.details)
+    finally:
+        stack.penstock.kill()
 
 
 def test_a_stalled_reader_slows_nobody_is_cut_and_resumes(tmp_path: Path, upstream: Upstream) -> None:
@@ -108,14 +116,6 @@ def stall(penstock: Penstock, client: httpx.Client, recording: Recording) -> soc
         f"Host: 127.0.0.1:{penstock.port}\r\nCookie: {cookie}\r\n\r\n".encode()
     )
     return connection
-
-
-def wait_until_nobody_reads(client: httpx.Client) -> None:
-    """Wait until the server has let every reader go."""
-    deadline = time.monotonic() + 20
-    while "\npenstock_readers 0.0" not in client.get("/metrics").text:
-        assert time.monotonic() < deadline, "the stalled reader was not cut"
-        time.sleep(0.05)
 
 
 def drain(connection: socket.socket) -> bytes:

@@ -1,43 +1,44 @@
 """Runs every bench and writes what it found to `bench/results/`."""
 
-import asyncio
-import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from bench import relay, streams
+from bench import builder, builder_store, conversations, relay, report, sandbox, search, storage, streams
 from harness.penstock import Penstock
 from harness.postgres import Postgres
 from upstream.process import Upstream
 
-RESULTS = Path(__file__).parents[2] / "bench" / "results"
-
 
 def main() -> None:
     """Measure each shape."""
+    machine = report.Machine()
+    benches = [streams.run(), *_of_answers(), sandbox.run(), builder.run()]
+    print(report.write(benches, machine.seen()))
+
+
+def _of_answers() -> list[report.Bench]:
     with Upstream() as upstream, tempfile.TemporaryDirectory() as folder:
         environment = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "none"}
-        found: dict[str, Any] = {}
         embedded = Penstock(folder=Path(folder), environment=environment).start()
-        found["embedded, SQLite"] = asyncio.run(relay.measure(embedded, upstream))
+        benches = [
+            relay.run("relay-sqlite", "Answers, one process on SQLite", embedded, upstream),
+            storage.measure(embedded),
+            conversations.run("conversations-sqlite", "One process on SQLite", embedded),
+            builder_store.run("builder-sqlite", "One process on SQLite", embedded),
+            search.run("search-sqlite", "One process on SQLite", embedded),
+        ]
         embedded.kill()
         postgres = Postgres(fsync=True)
         scaled = Penstock(folder=Path(folder), database_url=postgres.create(), environment=environment)
         scaled.command("migrate")
-        found["scaled, Postgres"] = asyncio.run(relay.measure(scaled.start(), upstream))
+        scaled.start()
+        benches.insert(1, relay.run("relay-postgres", "Answers, two processes on Postgres", scaled, upstream))
+        benches.append(conversations.run("conversations-postgres", "Two processes on Postgres", scaled))
+        benches.append(builder_store.run("builder-postgres", "Two processes on Postgres", scaled))
+        benches.append(search.run("search-postgres", "Two processes on Postgres", scaled))
         scaled.kill()
         postgres.close()
-    write("relay", found)
-    write("streams", streams.run())
-
-
-def write(name: str, found: dict[str, Any]) -> None:
-    """Print the figures and keep them."""
-    text = json.dumps(found, indent=2, ensure_ascii=False)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(text + "\n")
-    print(text)
+        return benches
 
 
 main()

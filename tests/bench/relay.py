@@ -4,36 +4,43 @@ The peer is the provider itself, read directly by the same client in the same ru
 """
 
 import asyncio
-import os
 import re
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 
+from bench.report import TICKS, Bench, Line, line_of
 from harness.penstock import Penstock
 from upstream.process import Upstream
 
-ROUNDS = 100
+ROUNDS = 3
+ASKED = 100
 TOKENS = 2_000
 ANSWERS = 8
 PACED = "echo-250-20"
 """Fifty tokens a second, as most models give."""
 _TEXT = re.compile(rb'"text-delta"|"content":"[^"]')
 """A piece of text, on our wire or on the provider's (which begins with an empty one)."""
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
-async def measure(penstock: Penstock, upstream: Upstream) -> dict[str, Any]:
-    """Return the figures of one run."""
+def run(name: str, about: str, penstock: Penstock, upstream: Upstream) -> Bench:
+    """Measure one shape."""
+    lines = asyncio.run(_measure(penstock, upstream))
+    return Bench(name=name, about=about, peer="the provider, read directly by the same client", lines=lines)
+
+
+async def _measure(penstock: Penstock, upstream: Upstream) -> list[Line]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         await _first_token(session, _ask_penstock(penstock, "echo-3-2"))
-        times = await _added_time(session, penstock, upstream)
-        fast = await _cost(session, penstock, upstream, model=f"fast-{TOKENS}", together=1)
-        paced = await _cost(session, penstock, upstream, model=PACED, together=32)
-    return {**times, "at full speed": fast, "32 answers at 50 tokens/s": paced}
+        return [
+            *await _added_time(session, penstock, upstream),
+            await _cost(session, penstock, upstream, model=f"fast-{TOKENS}", together=1, name="one at full speed"),
+            await _cost(session, penstock, upstream, model=PACED, together=32, name="32 at 50 tokens a second"),
+            await _cost(session, penstock, upstream, model=PACED, together=64, name="64 at 50 tokens a second"),
+        ]
 
 
 Ask = Callable[[aiohttp.ClientSession], Any]
@@ -60,47 +67,43 @@ async def _first_token(session: aiohttp.ClientSession, ask: Ask) -> float:
     return first * 1000
 
 
-async def _added_time(session: aiohttp.ClientSession, penstock: Penstock, upstream: Upstream) -> dict[str, Any]:
+async def _added_time(session: aiohttp.ClientSession, penstock: Penstock, upstream: Upstream) -> list[Line]:
     model = "echo-3-5"
     direct: list[float] = []
     through: list[float] = []
-    for _ in range(ROUNDS):
+    for _ in range(ASKED):
         direct.append(await _first_token(session, _ask_directly(upstream, model)))
         through.append(await _first_token(session, _ask_penstock(penstock, model)))
     base = statistics.median(direct)
     added = sorted(each - base for each in through)
-    return {
-        "time to first token, directly, p50 ms": round(base, 2),
-        "time to first token, added, p50 ms": round(statistics.median(added), 2),
-        "time to first token, added, p95 ms": round(added[int(len(added) * 0.95)], 2),
-    }
+    return [
+        Line(name="first token, directly, p50", unit="ms", penstock=round(base, 2)),
+        Line(name="first token, added, p50", unit="ms", penstock=round(statistics.median(added), 2), bar=15),
+        Line(name="first token, added, p95", unit="ms", penstock=round(added[int(len(added) * 0.95)], 2), bar=30),
+    ]
 
 
 async def _cost(
-    session: aiohttp.ClientSession, penstock: Penstock, upstream: Upstream, *, model: str, together: int
-) -> dict[str, float]:
+    session: aiohttp.ClientSession, penstock: Penstock, upstream: Upstream, *, model: str, together: int, name: str
+) -> Line:
     """Return microseconds of processor time per token: of our processes, and of a client that reads the provider."""
-    tokens = int(model.split("-")[1])
     rounds = max(1, ANSWERS // together)
+    tokens = int(model.split("-")[1]) * together * rounds
     ours: list[float] = []
     direct: list[float] = []
-    for _ in range(3):
-        ours.append(
-            await _per_token(
-                penstock, lambda: _read(session, _ask_penstock(penstock, model), together), tokens * together, rounds
-            )
-        )
-        direct.append(
-            await _per_token(
-                None, lambda: _read(session, _ask_directly(upstream, model), together), tokens * together, rounds
-            )
-        )
-    through, base = statistics.median(ours), statistics.median(direct)
-    return {
-        "penstock, µs of CPU per token": round(through, 1),
-        "reading the provider directly, µs of CPU per token": round(base, 1),
-        "ratio": round(through / base, 2),
-    }
+    for _ in range(ROUNDS):
+        ours.append(await _per_token(penstock, session, _ask_penstock(penstock, model), together, rounds, tokens))
+        direct.append(await _per_token(None, session, _ask_directly(upstream, model), together, rounds, tokens))
+    return line_of(f"answers, {name}: CPU a token", "µs", ours, direct, bar=100)
+
+
+async def _per_token(
+    penstock: Penstock | None, session: aiohttp.ClientSession, ask: Ask, together: int, rounds: int, tokens: int
+) -> float:
+    before = _seconds(penstock)
+    for _ in range(rounds):
+        await _read(session, ask, together)
+    return (_seconds(penstock) - before) / tokens * 1e6
 
 
 async def _read(session: aiohttp.ClientSession, ask: Ask, together: int) -> None:
@@ -110,13 +113,6 @@ async def _read(session: aiohttp.ClientSession, ask: Ask, together: int) -> None
                 pass
 
     await asyncio.gather(*(one() for _ in range(together)))
-
-
-async def _per_token(penstock: Penstock | None, read: Callable[[], Awaitable[None]], tokens: int, rounds: int) -> float:
-    before = _seconds(penstock)
-    for _ in range(rounds):
-        await read()
-    return (_seconds(penstock) - before) / (tokens * rounds) * 1e6
 
 
 def _seconds(penstock: Penstock | None) -> float:

@@ -1,11 +1,10 @@
 """The log over HTTP, beside the Node reference server of the Durable Streams project, file-backed, in the same run.
 
-Each figure is taken of both by the same client, turn by turn; ratios above 1 say that Penstock is ahead.
+Each figure is taken of both by the same client, turn by turn.
 """
 
 import asyncio
 import json
-import os
 import socket
 import statistics
 import subprocess
@@ -14,20 +13,19 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import aiohttp
 
+from bench.report import TICKS, Bench, Line, line_of
 from harness.penstock import Penstock
 from harness.ports import free_port
 
-SECONDS = 4.0
-"""How long appends are counted."""
+ROUNDS = 3
+SECONDS = 2.0
+"""How long appends are counted in a round."""
 EVENTS_A_SECOND = 50
-EVENTS = 100
-BIG_EVENTS = 200_000
-TICKS = os.sysconf("SC_CLK_TCK")
+EVENTS = 60
 SMALL = b'{"n":1,"text":"some words of an answer"}'
 JSON = {"content-type": "application/json"}
 
@@ -36,7 +34,6 @@ JSON = {"content-type": "application/json"}
 class Subject:
     """A server under measurement."""
 
-    name: str
     url: str
     pid: int
 
@@ -55,12 +52,13 @@ class Subject:
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-async def appends_per_second(session: aiohttp.ClientSession, subject: Subject, writers: int) -> float:
+async def appending(session: aiohttp.ClientSession, subject: Subject, writers: int) -> dict[str, float]:
     """Each writer appends to a stream of its own, one append after the other."""
     streams = [subject.stream() for _ in range(writers)]
     for stream in streams:
         async with session.put(stream, headers=JSON) as made:
             assert made.status == 201, await made.text()
+    before = subject.cpu()
     until = time.perf_counter() + SECONDS
     counts = [0] * writers
 
@@ -71,7 +69,8 @@ async def appends_per_second(session: aiohttp.ClientSession, subject: Subject, w
             counts[index] += 1
 
     await asyncio.gather(*(write(index) for index in range(writers)))
-    return sum(counts) / SECONDS
+    cpu = (subject.cpu() - before) / sum(counts)
+    return {"appends, a second": sum(counts) / SECONDS, "CPU an append, µs": cpu * 1e6}
 
 
 async def delivery(session: aiohttp.ClientSession, subject: Subject, readers: int) -> dict[str, float]:
@@ -108,64 +107,80 @@ async def delivery(session: aiohttp.ClientSession, subject: Subject, readers: in
     await asyncio.gather(*tasks)
     delays.sort()
     return {
-        "p50 ms": round(statistics.median(delays), 2),
-        "p95 ms": round(delays[int(len(delays) * 0.95)], 2),
-        "µs of CPU a reader and event": round((subject.cpu() - before) / (EVENTS * readers) * 1e6, 1),
+        "p50, ms": statistics.median(delays),
+        "p95, ms": delays[int(len(delays) * 0.95)],
+        "CPU a reader and event, µs": (subject.cpu() - before) / (EVENTS * readers) * 1e6,
     }
 
 
-async def resuming(session: aiohttp.ClientSession, subject: Subject) -> dict[str, float]:
-    """Milliseconds to the first byte of a read from the middle of a stream of 200,000 events, 10 MB in all."""
+async def resuming(session: aiohttp.ClientSession, subject: Subject, events: int) -> dict[str, float]:
+    """Milliseconds to the first byte of reads that begin all over a stream of so many events."""
     stream = subject.stream()
     async with session.put(stream, headers=JSON):
         pass
     offsets: list[str] = []
     batch = json.dumps([{"n": 1, "text": "some words of an answer"}] * 1000).encode()
-    for _ in range(BIG_EVENTS // 1000):
+    for _ in range(events // 1000):
         async with session.post(stream, data=batch, headers=JSON) as done:
             offsets.append(done.headers["stream-next-offset"])
     before = subject.memory()
     times: list[float] = []
-    for offset in offsets[::10]:
+    for offset in offsets[:: max(1, len(offsets) // 20)]:
         began = time.perf_counter()
         async with session.get(stream, params={"offset": offset}) as response:
             await response.content.readany()
             times.append((time.perf_counter() - began) * 1000)
-    return {"first byte p50 ms": round(statistics.median(times), 2), "grown by MB": round(subject.memory() - before, 1)}
+            # What is left of the answer is not waited for.
+            response.close()
+    return {"first byte p50, ms": statistics.median(times), "grown by, MB": max(0.0, subject.memory() - before)}
 
 
-Figure = Callable[[aiohttp.ClientSession, Subject], Awaitable[Any]]
+Measure = Callable[[aiohttp.ClientSession, Subject], Awaitable[dict[str, float]]]
+"""Takes one round of some figures."""
 
-FIGURES: dict[str, Figure] = {
-    "appends/s, 1 writer": lambda session, subject: appends_per_second(session, subject, 1),
-    "appends/s, 32 writers": lambda session, subject: appends_per_second(session, subject, 32),
+MEASURES: dict[str, Measure] = {
+    "appending, 1 writer": lambda session, subject: appending(session, subject, 1),
+    "appending, 32 writers": lambda session, subject: appending(session, subject, 32),
     "delivery, 1 reader": lambda session, subject: delivery(session, subject, 1),
     "delivery, 50 readers": lambda session, subject: delivery(session, subject, 50),
-    "delivery, 1000 readers": lambda session, subject: delivery(session, subject, 1000),
-    "resume in 10 MB": resuming,
+    "delivery, 1,000 readers": lambda session, subject: delivery(session, subject, 1000),
+    "resuming in 100 KB": lambda session, subject: resuming(session, subject, 2_000),
+    "resuming in 1 MB": lambda session, subject: resuming(session, subject, 20_000),
+    "resuming in 10 MB": lambda session, subject: resuming(session, subject, 200_000),
+}
+BARS = {
+    ("delivery, 1,000 readers", "CPU a reader and event, µs"): 15,
+    ("resuming in 10 MB", "first byte p50, ms"): 100,
 }
 
 
-async def measure(subjects: list[Subject]) -> dict[str, Any]:
-    """Return each figure of each subject."""
+async def measure(ours: Subject, peer: Subject) -> list[Line]:
+    """Take every figure of both, round by round in turns."""
     connector = aiohttp.TCPConnector(limit=0)
     timeout = aiohttp.ClientTimeout(total=None)
+    lines: list[Line] = []
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        return {
-            name: {subject.name: _rounded(await figure(session, subject)) for subject in subjects}
-            for name, figure in FIGURES.items()
-        }
+        for name, take in MEASURES.items():
+            rounds = [(await take(session, ours), await take(session, peer)) for _ in range(ROUNDS)]
+            for figure in rounds[0][0]:
+                lines.append(  # noqa: PERF401  # two loops in a comprehension hide the order
+                    line_of(
+                        f"{name}: {figure.rpartition(', ')[0] or figure}",
+                        figure.rpartition(", ")[2],
+                        [first[figure] for first, _ in rounds],
+                        [second[figure] for _, second in rounds],
+                        better="more" if figure == "appends, a second" else "less",
+                        bar=BARS.get((name, figure)),
+                    )
+                )
+    return lines
 
 
-def _rounded(found: Any) -> Any:
-    return round(found) if isinstance(found, float) else found
-
-
-def run() -> dict[str, Any]:
+def run() -> Bench:
     """Start both servers and measure them."""
     here = Path(__file__).parent
-    with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory() as theirs:
-        penstock = Penstock(folder=Path(ours))
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as theirs:
+        penstock = Penstock(folder=Path(folder))
         penstock.spawn("web", "serve", "--open-streams")
         penstock.wait_ready()
         port = free_port()
@@ -173,12 +188,15 @@ def run() -> dict[str, Any]:
             ["node", str(here / "reference.mjs"), str(port), theirs], stdout=subprocess.DEVNULL
         )
         _wait_for(port)
-        subjects = [
-            Subject(name="Penstock, SQLite", url=penstock.url, pid=penstock.processes["web"].pid),
-            Subject(name="Node reference, file-backed", url=f"http://127.0.0.1:{port}", pid=reference.pid),
-        ]
+        ours = Subject(url=penstock.url, pid=penstock.processes["web"].pid)
+        peer = Subject(url=f"http://127.0.0.1:{port}", pid=reference.pid)
         try:
-            return asyncio.run(measure(subjects))
+            return Bench(
+                name="streams",
+                about="The log over HTTP, one process on SQLite",
+                peer="the Node reference server of the Durable Streams project, file-backed",
+                lines=asyncio.run(measure(ours, peer)),
+            )
         finally:
             penstock.kill()
             reference.kill()

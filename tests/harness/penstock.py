@@ -1,5 +1,6 @@
 """Penstock as its users run it: real processes, over HTTP, killed with SIGKILL."""
 
+import itertools
 import json
 import os
 import signal
@@ -16,7 +17,15 @@ import httpx
 from harness.ports import free_port
 from upstream.process import Upstream
 
-START_SECONDS = 20
+START_SECONDS = 60
+READ_SECONDS = 120
+LIMITS = (
+    "PENSTOCK_DAILY_MESSAGES",
+    "PENSTOCK_RATE_CHAT",
+    "PENSTOCK_RATE_CHATS",
+    "PENSTOCK_RATE_MESSAGES",
+    "PENSTOCK_RATE_SIGN_IN",
+)
 
 
 @dataclass(kw_only=True)
@@ -28,6 +37,8 @@ class Penstock:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
+    second_port: int | None = None
+    """Where a second process serves, if there is one."""
 
     @property
     def url(self) -> str:
@@ -39,11 +50,12 @@ class Penstock:
         """What its processes say."""
         return self.folder / "processes.log"
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the CLI to its end."""
+    def command(self, *arguments: str, feed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command of the CLI to its end, with something to read."""
         return subprocess.run(
             [sys.executable, "-m", "penstock", *arguments],
             env=self._environment(),
+            input=feed,
             capture_output=True,
             text=True,
             check=False,
@@ -71,24 +83,32 @@ class Penstock:
             )
 
     def _environment(self) -> dict[str, str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PENSTOCK_", "OPENAI_"))}
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PENSTOCK_", "V0_")) and not name.endswith(("_API_KEY", "_BASE_URL"))
+        }
         return {
             **clean,
             "PENSTOCK_DATA_DIR": str(self.folder),
             "PENSTOCK_DATABASE_URL": self.database_url,
             "PENSTOCK_PORT": str(self.port),
             "PENSTOCK_SECRET_KEY": "a key for tests, of more than 32 characters",
-            # Nothing listens here: a test must not find an Ollama of the machine.
+            # Nothing listens here: a test must not find model servers of the machine.
             "OLLAMA_BASE_URL": "http://127.0.0.1:9/v1",
+            "LMSTUDIO_BASE_URL": "http://127.0.0.1:9/v1",
+            # Tests ask faster than people; those of limits say which.
+            **dict.fromkeys(LIMITS, "off"),
             **self.environment,
         }
 
-    def wait_ready(self) -> None:
-        """Wait until the serving process answers."""
+    def wait_ready(self, port: int | None = None) -> None:
+        """Wait until the serving process answers, or the one at another port."""
+        url = f"http://127.0.0.1:{port or self.port}/readyz"
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                if httpx.get(url, timeout=2).status_code == 200:
                     return
             except httpx.HTTPError:
                 pass
@@ -99,21 +119,27 @@ class Penstock:
 
     def kill(self, *names: str) -> None:
         """Kill processes with SIGKILL, all of them when none is named."""
-        self._signal(signal.SIGKILL, *names)
+        self._end(signal.SIGKILL, *names)
 
     def terminate(self, *names: str) -> None:
         """Ask processes to end, and wait for it."""
-        self._signal(signal.SIGTERM, *names)
+        self._end(signal.SIGTERM, *names)
 
-    def _signal(self, number: signal.Signals, *names: str) -> None:
-        for name in names or list(self.processes):
-            process = self.processes.pop(name)
+    def _end(self, number: signal.Signals, *names: str) -> None:
+        ending = [self.processes.pop(name) for name in names or list(self.processes)]
+        # All of them before waiting for the first: none sees another gone.
+        for process in ending:
             process.send_signal(number)
+        for process in ending:
             process.wait(30)
 
-    def client(self) -> httpx.Client:
-        """Return a client with cookies of its own: a new visitor."""
-        return httpx.Client(base_url=self.url, timeout=60)
+    def send_signal(self, number: signal.Signals, name: str) -> None:
+        """Send a signal that does not end the process."""
+        self.processes[name].send_signal(number)
+
+    def client(self, port: int | None = None) -> httpx.Client:
+        """Return a client with cookies of its own: a new visitor, at another process's port where one is given."""
+        return httpx.Client(base_url=f"http://127.0.0.1:{port}" if port else self.url, timeout=60)
 
 
 def openai_at(upstream: Upstream) -> dict[str, str]:
@@ -203,3 +229,25 @@ def resume(
     with client.stream("GET", f"/api/chat/{chat_id}/stream", params=params) as response:
         assert response.status_code == 200, response.read()
         return read_frames(response.iter_lines(), recording, until)
+
+
+def read_through(recording: Recording, *clients: httpx.Client) -> Recording:
+    """Follow an answer to its end as a browser does: go on by the cursor, at the next server in turn, when cut off."""
+    deadline = time.monotonic() + READ_SECONDS
+    for client in itertools.cycle(clients):
+        if recording.is_done:
+            break
+        assert time.monotonic() < deadline, recording.events[-3:]
+        try:
+            resume(client, recording.start["chatId"], recording)
+        except httpx.TransportError:
+            time.sleep(0.05)
+    return recording
+
+
+def wait_until_nobody_reads(client: httpx.Client) -> None:
+    """Wait until the server has let every reader go."""
+    deadline = time.monotonic() + 20
+    while "\npenstock_readers 0.0" not in client.get("/metrics").text:
+        assert time.monotonic() < deadline, "somebody is still read to"
+        time.sleep(0.05)

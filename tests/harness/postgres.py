@@ -32,9 +32,25 @@ class Postgres:
         self._fsync = fsync
         data = str(self._folder / "data")
         self._run("initdb", "--no-sync", "--auth=trust", "--username=penstock", "--encoding=UTF8", "--locale=C", data)
-        self._process = self._start()
+        self.start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> None:
+        """Start it, on the same port as before."""
+        deadline = time.monotonic() + 30
+        self._process = self._spawn()
+        while not self._answers():
+            assert time.monotonic() < deadline, f"not started within 30 s: {(self._folder / 'log').read_text()}"
+            time.sleep(0.05)
+            if self._process.poll() is not None:
+                # After a kill the sessions of the old server end by and by; none may be left.
+                self._process = self._spawn()
+
+    def stop(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End the server by a signal. After SIGKILL its sessions end when they notice."""
+        self._process.send_signal(number)
+        self._process.wait(20)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         options = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
@@ -52,11 +68,6 @@ class Postgres:
             user=self._user,
         )
         log.close()
-        deadline = time.monotonic() + 30
-        while not self._answers():
-            assert process.poll() is None, (self._folder / "log").read_text()
-            assert time.monotonic() < deadline, "Postgres did not start within 30 s"
-            time.sleep(0.05)
         return process
 
     def _answers(self) -> bool:
@@ -83,8 +94,15 @@ class Postgres:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {owner}")
         return self.url(name, owner)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the server: SIGSTOP makes it fall silent with its connections open."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        # The parent first: once it is stopped there are no new ones.
+        self._process.send_signal(number)
+        for child in children.read_text().split():
+            os.kill(int(child), number)
+
     def close(self) -> None:
         """Kill the server and remove its files."""
-        self._process.send_signal(signal.SIGQUIT)
-        self._process.wait(10)
+        self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder, ignore_errors=True)

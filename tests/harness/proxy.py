@@ -1,64 +1,58 @@
-"""One address in front of several processes: each connection goes to the next of them in turn."""
+"""One address in front of several processes: each connection goes to the next of them in turn, and may be cut."""
 
 import asyncio
+import contextlib
 import itertools
-import threading
-from collections.abc import Sequence
-from typing import Self
+import sys
+from collections.abc import Iterator, Sequence
 
-from harness.ports import free_port
+from harness.listener import Listener, pass_on
 
 
-class Proxy:
-    """Passes bytes on, in a thread of its own."""
+class Proxy(Listener):
+    """Passes bytes on."""
 
-    def __init__(self, ports: Sequence[int]) -> None:
-        """Take the ports of the loopback address to pass connections on to."""
-        self.port = free_port()
+    def __init__(self, ports: Sequence[int], cuts: Iterator[int] | None = None) -> None:
+        """Take the ports of the loopback address to pass connections on to, and for each how many bytes of replies.
+
+        Behind them the connection is cut off. Without `cuts` none is; 0 lets the request through and no reply.
+        """
+        super().__init__()
+        self.cut = 0
+        """How many connections were."""
+        self._cuts = cuts or itertools.repeat(sys.maxsize)
+        self._count = len(ports)
         self._next = itertools.cycle(ports)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopped = asyncio.Event()
-        self._is_listening = threading.Event()
-        self._thread = threading.Thread(target=asyncio.run, args=[self._serve()], daemon=True)
 
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._is_listening.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(10)
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-        self._is_listening.set()
-        await self._stopped.wait()
-        server.close()
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", next(self._next))
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await asyncio.gather(_pass_on(reader, there_writer), _pass_on(there_reader, writer))
+            there_reader, there_writer = await self._open()
+        except OSError:
+            writer.transport.abort()
+            return
+        try:
+            await asyncio.gather(
+                self._pass_requests(reader, there_writer), self._pass_replies(there_reader, writer, next(self._cuts))
+            )
         except asyncio.CancelledError:
             pass  # the proxy ends
         finally:
             there_writer.transport.abort()
             writer.transport.abort()
 
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while chunk := await reader.read(65536):
-            writer.write(chunk)
-            await writer.drain()
+    async def _pass_requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await pass_on(reader, writer, sys.maxsize)
         writer.close()
-    except OSError:
-        writer.transport.abort()
+
+    async def _pass_replies(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, budget: int) -> None:
+        if await pass_on(reader, writer, budget):
+            self.cut += 1
+            writer.transport.abort()
+        writer.close()
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the next process that takes connections. Raises OSError when none does."""
+        for _ in range(self._count - 1):
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection("127.0.0.1", next(self._next))
+        return await asyncio.open_connection("127.0.0.1", next(self._next))

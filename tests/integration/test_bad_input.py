@@ -1,7 +1,9 @@
 """Bad input gets a clear error with a stable code; nothing is stored; the server lives (A1, G6)."""
 
 import json
-from collections.abc import Mapping
+import re
+import socket
+from collections.abc import Iterator, Mapping
 
 import httpx
 import pytest
@@ -126,3 +128,92 @@ def test_addresses_that_lead_nowhere_say_so(penstock: Penstock, method: str, pat
     """G6."""
     with penstock.client() as client:
         assert problem_of(client.request(method, path)) == (status, code)
+
+
+DEEP = b"[" * 1_000_000 + b"]" * 1_000_000
+MANGLED: Mapping[str, bytes | None] = {
+    "no body": None,
+    "null": b"null",
+    "a number": b"7",
+    "a list": b"[[]]",
+    "a text": b'"x"',
+    "wrong types": json.dumps(
+        {name: [{"a": 1}] for name in ("message", "title", "email", "password", "name", "newPassword", "returnTo")}
+    ).encode(),
+    "nulls": json.dumps({**dict.fromkeys(("message", "email", "password", "chatId", "name")), "title": 7}).encode(),
+    "a million deep": DEEP,
+    "not utf-8": b'{"message": "\xff\xfe", "title": "\xff", "email": "\xff", "name": "\xff"}',
+    "nul": b'{"message": "\\u0000", "title": "\\u0000", "email": "\\u0000", "password": "\\u0000", "name": "\\u0000"}',
+    "bare nul": b"\x00",
+    "cut off": b'{"message": "x',
+}
+FINE_WITHOUT_BODY = re.compile(
+    r"/(healthz|readyz|metrics)|/api/(models|usage|me|chats|import|auth/(guest|sign-out|oidc/callback))"
+    r"|/v1/stream/users/me/changes"
+)
+"""Routes that take no body, and so pass over what is sent as one."""
+
+
+def _operations(penstock: Penstock) -> Iterator[tuple[str, str, bool]]:
+    """Yield each verb and place of the document, and whether it takes a body. Ids are those of nothing."""
+    document = httpx.get(f"{penstock.url}/api/openapi.json").json()
+    for path, verbs in document["paths"].items():
+        for verb, operation in verbs.items():
+            yield verb.upper(), re.sub(r"\{[^}]+\}", ABSENT, path), "requestBody" in operation
+
+
+def _is_sound(response: httpx.Response) -> bool:
+    """Say whether an answer is a refusal of the documented form, or nothing to refuse."""
+    if response.status_code >= 400 and response.request.method != "HEAD":
+        problem_of(response)
+    return response.status_code < 500
+
+
+@pytest.mark.parametrize("mangled", MANGLED)
+def test_no_route_falls_over_what_is_no_body_of_its_own(penstock: Penstock, mangled: str) -> None:
+    """S15: every route of the document refuses it, and those that take no body pass over it."""
+    content = MANGLED[mangled]
+    with penstock.client() as client:
+        before = client.get("/api/chats").json()
+        for verb, place, takes_body in _operations(penstock):
+            response = client.request(verb, place, content=content, headers=JSON)
+            case = (verb, place, response.status_code, response.text[:300])
+            assert _is_sound(response), case
+            assert response.status_code >= 400 or not takes_body or FINE_WITHOUT_BODY.fullmatch(place), case
+        assert client.get("/api/chats").json() == before
+        assert client.get("/readyz").status_code == 200
+
+
+def test_no_route_takes_a_hundred_megabytes(penstock: Penstock) -> None:
+    """S15: neither announced nor in pieces; what is not read is not waited for."""
+    for verb, place, takes_body in _operations(penstock):
+        if (verb, place) == ("POST", "/api/import"):
+            continue  # It takes more, and refuses two gigabytes: see test_files.
+        announced = f"{verb} {place} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        with socket.create_connection(("127.0.0.1", penstock.port), 20) as connection:
+            connection.sendall(f"{announced}Content-Length: 100000000\r\n\r\n".encode() + b" " * 1000)
+            assert connection.recv(100).startswith(b"HTTP/1.1 413"), (verb, place)
+        if not takes_body:
+            continue
+        with penstock.client() as client:
+            pieces = (b" " * 1_000_000 for _ in range(100))
+            try:
+                response = client.request(verb, place, content=pieces, headers=JSON)
+            except (httpx.WriteError, httpx.RemoteProtocolError):
+                # Refused and closed before all was sent.
+                continue
+            assert response.status_code in {401, 404, 405, 413}, (verb, place)
+    with penstock.client() as client:
+        assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("value", ["%00", "%FF%FE", "%E0%A4%A", "..%2F..%2Fetc%2Fpasswd", "x" * 4096, "'%20OR%201=1"])
+def test_no_route_falls_over_what_is_no_id(penstock: Penstock, value: str) -> None:
+    """S15, S22: in a path or a query."""
+    with penstock.client() as client:
+        for verb, place, _ in _operations(penstock):
+            named = place.replace(ABSENT, value)
+            for address in (named, f"{named}?cursor={value}&limit={value}&offset={value}&after={value}&state={value}"):
+                response = client.request(verb, address)
+                assert _is_sound(response), (verb, address, response.text)
+        assert client.get("/readyz").status_code == 200

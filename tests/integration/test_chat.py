@@ -58,6 +58,18 @@ def test_sync_mode_answers_with_the_whole_message(penstock: Penstock) -> None:
         assert chat_of(client, answered["chatId"])["messages"]["items"][-1] == answered["message"]
 
 
+def test_start_mode_answers_at_once_where_to_read(penstock: Penstock) -> None:
+    """CF7, WB5: the run goes on without a reader; asking again in another mode finds it."""
+    with penstock.client() as client:
+        body = {"message": "x", "model": "openai/echo-20-1", "clientMessageId": "one", "responseMode": "start"}
+        started = client.post("/api/chat", json=body).json()
+        assert set(started) == {"chatId", "runId", "messageId"}
+        answered = client.post("/api/chat", json={**body, "responseMode": "sync"}).json()
+        assert answered["runId"] == started["runId"]
+        assert answered["message"]["id"] == started["messageId"]
+        assert answered["message"]["parts"][-1]["text"] == expected_text("echo-20-1")
+
+
 def test_a_reader_that_leaves_stops_nothing_and_goes_on_where_it_was(penstock: Penstock) -> None:
     """A3, A5: closing the request never stops the run; the cursor gives the rest, once."""
     with penstock.client() as client:
@@ -187,7 +199,7 @@ def test_stop_closes_the_upstream_and_keeps_the_partial_text(penstock: Penstock,
     assert expected_text("echo-500-10").startswith(whole.text)
     assert whole.text
     assert chat["status"] == "completed"
-    assert (again.status_code, again.json()["status"]) == (200, "stopped")
+    assert (again.status_code, again.json()["code"], again.json()["status"]) == (409, "run_over", "stopped")
     seen = [each for each in upstream.requests() if each.question == f"please stop {penstock.port}"]
     assert [each.closed_early for each in seen] == [True]
     assert seen[0].tokens < 500

@@ -1,11 +1,19 @@
 """The command line: what it prints, and how it refuses (G2)."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from harness.penstock import Penstock, ask
+from harness.penstock import Penstock, ask, wait_until_nobody_reads
+from penstock.actor import SYSTEM, IdentityId
+from penstock.db.database import SqliteDatabase
+from penstock.db.migrate import migrate_sqlite
+from penstock.keys import store as keys
+from penstock.keys.vault import Vault
+from penstock.kit.clock import Millis
+from penstock.kit.ids import new_id
 
 
 @pytest.fixture
@@ -34,6 +42,9 @@ def test_what_needs_postgres_says_so_on_sqlite(stopped: Penstock, arguments: tup
         ("PENSTOCK_SECRET_KEY", "short"),
         ("PENSTOCK_LONG_POLL_SECONDS", "nan"),
         ("OPENAI_BASE_URL", "api.example.org"),
+        ("PENSTOCK_DAILY_MESSAGES", "guests=5"),
+        ("PENSTOCK_RATE_CHAT", "5"),
+        ("PENSTOCK_TRUSTED_PROXIES", "yes"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_one_sentence(tmp_path: Path, name: str, value: str) -> None:
@@ -51,6 +62,16 @@ def test_doctor_finds_a_usable_installation_usable(stopped: Penstock) -> None:
     assert done.returncode == 0, done.stdout
     assert "SQLite" in done.stdout
     assert "demo" in done.stdout
+    assert "ok     Search: " in done.stdout
+    assert "messages a day: owner no limit" in done.stdout
+
+
+def test_doctor_counts_again_what_is_stored(penstock: Penstock) -> None:
+    """B1: on an installation that is in use."""
+    with penstock.client() as client:
+        ask(client, message="x", model="openai/echo-3-1")
+    done = penstock.command("doctor", "--deep")
+    assert "ok     Contents: statistics are those of a recount" in done.stdout
 
 
 def test_doctor_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
@@ -115,7 +136,29 @@ def test_an_installation_counts_what_it_does(penstock: Penstock) -> None:
         ask(client, message="x", model="openai/echo-3-1")
         counted = client.get("/metrics")
         assert counted.headers["content-type"].startswith("text/plain")
-        assert "penstock_readers 0.0" in counted.text
+        assert "\npenstock_readers " in counted.text
         if not penstock.database_url:
             assert 'penstock_runs_ended_total{status="completed"}' in counted.text
             assert "penstock_commit_seconds_count" in counted.text
+        wait_until_nobody_reads(client)
+
+
+async def test_c3_keys_are_put_under_another_secret(tmp_path: Path) -> None:
+    """C3: after that the old secret can go; a key whose secret is gone already is said to be."""
+    old, new, owner = "an old secret of this server, 32 long", "a new secret of this server, 32 long", new_id()
+    before = Vault(lambda: [old])
+    migrate_sqlite(tmp_path / "penstock.db")
+    database = SqliteDatabase(tmp_path / "penstock.db")
+    for provider, vault in (("openai", before), ("mistral", Vault(lambda: ["a secret that nobody has any more"]))):
+        sealed = vault.seal("sk-a-key", IdentityId(owner), provider)
+        put = partial(keys.put, owner=IdentityId(owner), provider=provider, base_url="", hint="", now=Millis(0))
+        await database.write(SYSTEM, partial(put, sealed=sealed))
+    rotated = Penstock(
+        folder=tmp_path, environment={"PENSTOCK_SECRET_KEY": new, "PENSTOCK_OLD_SECRET_KEY": old}
+    ).command("keys", "rotate")
+    assert rotated.returncode == 1, rotated.stderr
+    assert "Keys under the present secret: 1." in rotated.stdout
+    assert "Keys that could not be read: 1." in rotated.stdout
+    stored = {each.provider: each.sealed for each in await database.read(SYSTEM, keys.all_sealed)}
+    await database.close()
+    assert Vault(lambda: [new]).open(stored["openai"], IdentityId(owner), "openai") == "sk-a-key"

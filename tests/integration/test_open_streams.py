@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -46,7 +47,7 @@ def split(data: bytes, chance: random.Random) -> list[bytes]:
     return [data[begin:end] for begin, end in itertools.pairwise(cuts)]
 
 
-class Reader(threading.Thread):
+class Reader(threading.Thread, ABC):
     """Reads a stream to its end while it grows."""
 
     def __init__(self, url: httpx.URL, path: str) -> None:
@@ -63,8 +64,8 @@ class Reader(threading.Thread):
         except BaseException as error:  # noqa: BLE001  # raised by whoever waits for the result
             self.error = error
 
-    def read(self, client: httpx.Client) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def read(self, client: httpx.Client) -> None: ...
 
     def result(self) -> list[str | bytes]:
         self.join(60)

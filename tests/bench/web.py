@@ -1,0 +1,190 @@
+"""How smoothly the web app shows a long answer as it comes: frames, long tasks and processor time of a real Chromium.
+
+The peer is an empty page that only counts frames, in the same browser just before: on a busy machine even that one
+misses some. `make bench-web` measures as the figures are promised; `--kilobytes` makes it shorter.
+"""
+
+import argparse
+import itertools
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+from bench import report
+from bench.report import Bench, Line, line_of
+from harness.penstock import LIMITS, Penstock, openai_at
+from upstream.process import Upstream
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--js-flags=--expose-gc"]
+KINDS = {"prose": 55, "code": 55, "list": 55, "table": 45}
+"""And how many frames a second are wanted."""
+SLOWED = 40
+"""Wanted with the processor slowed."""
+LONGEST_MS = 200
+RATE = 200
+"""Tokens a second, of four characters each."""
+IDLE_SECONDS = 5
+HEAP_ANSWERS = 50
+HEAP_FROM = 10
+"""Measured from here on, when all code has been loaded."""
+_COUNT = """() => {
+  const seen = window.seen = { frames: [], tasks: [], counts: true }
+  const count = (now) => { if (seen.counts) { seen.frames.push(now); requestAnimationFrame(count) } }
+  requestAnimationFrame(count)
+  new PerformanceObserver((list) => seen.tasks.push(...list.getEntries().map(({ duration }) => duration)))
+    .observe({ type: 'longtask' })
+}"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smoothness:
+    """What was seen of a page while something was shown."""
+
+    fps: float
+    late_ms: float
+    """Of a hundred frames one took longer."""
+    longest_ms: float
+    """The longest task; 0 when none took more than 50 ms."""
+    busy: float
+    """Share of the time that the page's thread worked."""
+
+
+def main() -> None:
+    """Measure and write `bench/results/web.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kilobytes", type=int, default=100)
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--slowdowns", default="1,4")
+    parser.add_argument("--heap-answers", type=int, default=HEAP_ANSWERS)
+    chosen = parser.parse_args()
+    kinds: list[str] = chosen.kinds.split(",")
+    tokens = chosen.kilobytes * 1000 // 4
+    models = {kind: f"{kind}-{tokens}-{1000 // RATE}" for kind in kinds}
+    machine = report.Machine()
+    with _installation([*models.values(), "prose-1000-0"]) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        lines = [
+            line
+            for slowdown in map(int, chosen.slowdowns.split(","))
+            for kind in kinds
+            for line in _lines(browser, url, models[kind], kind, slowdown)
+        ]
+        if chosen.heap_answers > HEAP_FROM:
+            lines.append(_heap(browser, url, chosen.heap_answers))
+        browser.close()
+    about = f"Answers of {chosen.kilobytes} KB in a browser, {RATE} tokens a second"
+    bench = Bench(name="web", about=about, peer="an empty page that counts frames", lines=lines)
+    print(report.write([bench], machine.seen(), page="web.md", command="make bench-web"))
+
+
+@contextmanager
+def _installation(models: list[str]) -> Generator[str]:
+    with Upstream(models=models) as upstream, tempfile.TemporaryDirectory() as folder:
+        environment = {**openai_at(upstream), **dict.fromkeys(LIMITS, "off")}
+        penstock = Penstock(folder=Path(folder), environment=environment).start()
+        try:
+            yield penstock.url
+        finally:
+            penstock.kill()
+
+
+def _lines(browser: Browser, url: str, model: str, kind: str, slowdown: int) -> list[Line]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    _call(session, "Performance.enable", timeDomain="threadTicks")
+    _call(session, "Emulation.setCPUThrottlingRate", rate=slowdown)
+    idle = _idle(page, session)
+    ours = _answer(page, session, url, model)
+    context.close()
+    name = f"{kind}, processor slowed {slowdown} times" if slowdown > 1 else kind
+    wanted = SLOWED if slowdown > 1 else KINDS[kind]
+    return [
+        line_of(f"{name}: frames", "1/s", [ours.fps], [idle.fps], better="more", bar=wanted),
+        line_of(f"{name}: one frame in a hundred takes", "ms", [ours.late_ms], [idle.late_ms]),
+        line_of(f"{name}: longest task", "ms", [ours.longest_ms], bar=LONGEST_MS if slowdown == 1 else None),
+        line_of(f"{name}: the page's thread works", "%", [100 * ours.busy], [100 * idle.busy]),
+    ]
+
+
+def _idle(page: Page, session: CDPSession) -> Smoothness:
+    page.goto("about:blank")
+    began = _begin(page, session)
+    time.sleep(IDLE_SECONDS)
+    return _end(page, session, began)
+
+
+def _answer(page: Page, session: CDPSession, url: str, model: str) -> Smoothness:
+    """Ask, and watch from the first text to the end."""
+    _ask(page, url, model)
+    page.get_by_test_id("message-text").wait_for()
+    began = _begin(page, session)
+    page.locator('[data-testid="message-assistant"][data-status="completed"]').wait_for(timeout=600_000)
+    return _end(page, session, began)
+
+
+def _ask(page: Page, url: str, model: str) -> None:
+    page.goto(url)
+    page.get_by_test_id("composer-input").wait_for()
+    page.get_by_test_id("model-picker").select_option(f"openai/{model}")
+    page.get_by_test_id("composer-input").fill("Write")
+    page.get_by_test_id("composer-input").press("Enter")
+
+
+def _call(session: CDPSession, method: str, **parameters: str | float) -> dict[str, Any]:
+    return cast("Any", session).send(method, parameters)
+
+
+def _begin(page: Page, session: CDPSession) -> float:
+    page.evaluate(_COUNT)
+    return _worked(session)
+
+
+def _worked(session: CDPSession) -> float:
+    """Return the seconds that the page's thread has worked."""
+    metrics: list[dict[str, Any]] = _call(session, "Performance.getMetrics")["metrics"]
+    return next(each["value"] for each in metrics if each["name"] == "TaskDuration")
+
+
+def _end(page: Page, session: CDPSession, began: float) -> Smoothness:
+    worked = _worked(session) - began
+    seen = page.evaluate("() => { seen.counts = false; return seen }")
+    frames: list[float] = seen["frames"]
+    gaps = sorted(after - before for before, after in itertools.pairwise(frames))
+    seconds = (frames[-1] - frames[0]) / 1000
+    return Smoothness(
+        fps=len(gaps) / seconds,
+        late_ms=gaps[int(len(gaps) * 0.99)],
+        longest_ms=max(seen["tasks"], default=0.0),
+        busy=worked / seconds,
+    )
+
+
+def _heap(browser: Browser, url: str, answers: int) -> Line:
+    """How much the page keeps of each further answer, each in a chat of its own, without being loaded anew."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    sizes: list[float] = []
+    _ask(page, url, "prose-1000-0")
+    for _ in range(answers):
+        page.locator('[data-testid="message-assistant"][data-status="completed"]').wait_for()
+        _call(session, "HeapProfiler.collectGarbage")
+        sizes.append(_call(session, "Runtime.getHeapUsage")["usedSize"] / 1024)
+        page.get_by_role("link", name="New chat").first.click()
+        page.get_by_test_id("composer-input").fill("Write")
+        page.get_by_test_id("composer-input").press("Enter")
+    context.close()
+    grown = (sizes[-1] - sizes[HEAP_FROM]) / (len(sizes) - 1 - HEAP_FROM)
+    print("heap, KB:", [round(size) for size in sizes])
+    return line_of("an answer of 4 KB leaves behind in the heap", "KB", [grown], bar=4)
+
+
+main()

@@ -1,0 +1,394 @@
+"""E9, E14: what runs in a sandbox, what the sandbox says where it is not sound, and its commands."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from harness.penstock import Penstock
+from harness.sandbox import MODES, SHARED, Mode, job, new_folder, run_jobs, spawn, survivors, wait_gone, wait_there
+from penstock.sandbox.base import Command, Layer, Level, Limits, NotPrepared, Running, SandboxUnavailable, StackName
+from penstock.sandbox.bwrap import BwrapSandbox, BwrapSettings
+
+FASTAPI = b"""
+from fastapi import FastAPI
+from sqlalchemy import create_engine, text
+import os
+
+app = FastAPI()
+engine = create_engine(f"sqlite:///{os.environ['DATA_DIR']}/app.db")
+
+@app.get("/")
+def root() -> dict[str, int]:
+    with engine.begin() as connection:
+        return {"answer": connection.execute(text("SELECT 42")).scalar_one()}
+"""
+FASTAPI_TEST = b"""
+from fastapi.testclient import TestClient
+from main import app
+
+def test_root() -> None:
+    assert TestClient(app).get("/").json() == {"answer": 42}
+"""
+EXPRESS = """
+app.get('/', (request, response) => response.json({ answer: 42 }))
+app.listen(process.env.PORT)
+"""
+COMMONJS = {"package.json": b"{}", "index.js": b"const app = require('express')()\n" + EXPRESS.encode()}
+MODULES = {
+    "package.json": b'{"type": "module"}',
+    "index.js": b"import express from 'express'\nimport { z } from 'zod'\nconst app = express()\nz.string()\n"
+    + EXPRESS.encode(),
+}
+NODE_TEST = b"""
+const test = require('node:test')
+const request = require('supertest')
+const app = require('express')().get('/', (_, response) => response.json({ answer: 42 }))
+test('root', () => request(app).get('/').expect(200, { answer: 42 }))
+"""
+UVICORN = ("python3", "-m", "uvicorn", "main:app", "--port", "8000")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> BwrapSandbox:
+    """The one that the machine has."""
+    return BwrapSandbox(BwrapSettings(folder=SHARED, user=60900))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def layers() -> None:
+    """What `make setup` has prepared; made here where it has not."""
+
+    async def prepare() -> list[Layer]:
+        own = BwrapSandbox(BwrapSettings(folder=SHARED, user=60900))
+        return [await own.prepare("python"), await own.prepare("node")]
+
+    assert all(each.folders[0].is_dir() for each in asyncio.run(prepare()))
+
+
+@asynccontextmanager
+async def served(sandbox: BwrapSandbox, command: Command) -> AsyncGenerator[tuple[Running, httpx.AsyncClient]]:
+    app = await sandbox.serve(command, 8000)
+    try:
+        transport = httpx.AsyncHTTPTransport(uds=app.socket_path)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app", timeout=30) as client:
+            yield app, client
+    finally:
+        await app.stop()
+
+
+@pytest.mark.parametrize(
+    ("stack", "files", "argv"),
+    [
+        ("python", {"main.py": FASTAPI}, UVICORN),
+        ("node", COMMONJS, ("node", "index.js")),
+        ("node", MODULES, ("node", "index.js")),
+    ],
+    ids=["fastapi", "express", "express-modules"],
+)
+async def test_an_app_of_each_stack_serves(
+    sandbox: BwrapSandbox, stack: StackName, files: dict[str, bytes], argv: tuple[str, ...]
+) -> None:
+    """E14."""
+    command = Command(files=files, argv=argv, stack=stack)
+    async with served(sandbox, command) as (app, client):
+        assert (await client.get("/")).json() == {"answer": 42}
+        assert len(app.id) == 32
+
+
+@pytest.mark.parametrize(
+    ("stack", "files", "argv"),
+    [
+        (
+            "python",
+            {"main.py": FASTAPI, "test_main.py": FASTAPI_TEST},
+            ("python3", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+        ),
+        ("node", {"package.json": b"{}", "app.test.js": NODE_TEST}, ("node", "--test")),
+    ],
+    ids=["pytest", "node-test"],
+)
+async def test_the_tests_of_an_app_run(
+    sandbox: BwrapSandbox, stack: StackName, files: dict[str, bytes], argv: tuple[str, ...]
+) -> None:
+    """E14."""
+    result = await sandbox.run(Command(files=files, argv=argv, stack=stack))
+    assert result.exit_code == 0, result.output.decode()
+
+
+async def test_much_goes_through_the_relay_at_once(sandbox: BwrapSandbox) -> None:
+    """E9: more connections than it takes wait, and it sleeps while they do (trap 7)."""
+    app_code = b"""
+import asyncio
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    size = 0
+    while True:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    if scope["path"] == "/wait":
+        await asyncio.sleep(1)
+    await send({"type": "http.response.body", "body": b"x" * 5_000_000 if scope["path"] == "/large" else b"%d" % size})
+"""
+    async with served(sandbox, Command(files={"main.py": app_code}, argv=UVICORN, stack="python")) as (app, client):
+        large = await asyncio.gather(*(client.get("/large") for _ in range(8)))
+        assert [len(each.content) for each in large] == [5_000_000] * 8
+        assert (await client.post("/", content=bytes(20_000_000))).text == "20000000"
+        async with httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=app.socket_path, limits=httpx.Limits(max_keepalive_connections=0)),
+            base_url="http://app",
+            timeout=30,
+        ) as many:
+            launcher = launcher_of(app.id)
+            before = used_ticks(launcher)
+            answers = await asyncio.gather(*(many.get("/wait") for _ in range(90)))
+            assert {each.status_code for each in answers} == {200}
+            # Two waits of a second at its most: one that spins would have used nearly 200.
+            assert used_ticks(launcher) - before < 60
+
+
+def launcher_of(sandbox_id: str) -> int:
+    """Return the launcher of a sandbox, by the folder that it is shown."""
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            is_launcher = (
+                b"launcher.py" in (each / "cmdline").read_bytes() and b"bwrap" not in (each / "cmdline").read_bytes()
+            )
+            if is_launcher and sandbox_id in (each / "mountinfo").read_text():
+                return int(each.name)
+        except OSError:
+            continue
+    raise AssertionError("there is none")
+
+
+def used_ticks(pid: int) -> int:
+    """Return the time that a process has used, in hundredths of a second."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+async def test_threads_that_end_take_no_sandbox_with_them(sandbox: BwrapSandbox) -> None:
+    """Trap 1: the system would end it with the thread that has started it."""
+    command = Command(files={}, argv=["sleep", "0.5"])
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(_running(sandbox, command))
+        for _ in range(5):
+            await asyncio.to_thread(sum, range(1000))
+        assert await running == 0
+
+
+@asynccontextmanager
+async def _running(sandbox: BwrapSandbox, command: Command) -> AsyncGenerator["asyncio.Task[int | None]"]:
+    async def code() -> int | None:
+        return (await sandbox.run(command)).exit_code
+
+    async with asyncio.TaskGroup() as group:
+        yield group.create_task(code())
+
+
+async def test_a_command_that_is_given_up_is_ended(folder: Path) -> None:
+    """E9: with its folder."""
+    own = BwrapSandbox(BwrapSettings(folder=folder, user=60900))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await own.run(Command(files={}, argv=["sleep", "4242.75"]))
+    assert survivors("4242.75") == []
+    assert list((folder / "run").iterdir()) == []  # nobody waits
+
+
+async def test_nothing_of_a_sandbox_is_left_as_a_zombie(sandbox: BwrapSandbox) -> None:
+    """Trap 4."""
+    for _ in range(3):
+        await sandbox.run(Command(files={}, argv=["sh", "-c", "sleep 60 & sleep 60"], limits=Limits(wall_seconds=0.2)))
+    assert "Z" not in children()
+
+
+def children() -> list[str]:
+    """Return the states of our children."""
+    found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()[0] for each in found]
+
+
+def test_limits_hold_before_the_first_instruction() -> None:
+    """Trap 5: the processes wait until they are in their control group."""
+    script = b"bytearray(b'x' * (400 << 20))"
+    for mode in MODES:
+        with new_folder() as folder:
+            (result,) = run_jobs(folder, mode, [job({"a.py": script}, "python3", "a.py", memory_mb=100)])
+            assert result.exit_code != 0
+
+
+async def test_what_cannot_be_started_says_so(sandbox: BwrapSandbox) -> None:
+    """E9."""
+    result = await sandbox.run(Command(files={}, argv=["nothing-of-this-name"]))
+    assert (result.exit_code, result.output) == (
+        127,
+        b"'nothing-of-this-name' cannot be started: No such file or directory\n",
+    )
+
+
+async def test_a_stack_without_its_packages_is_refused() -> None:
+    """E14."""
+    with new_folder() as folder:
+        (folder / "layers").unlink()
+        bare = BwrapSandbox(BwrapSettings(folder=folder, user=60900))
+        with pytest.raises(NotPrepared, match="penstock sandbox prepare"):
+            await bare.run(Command(files={}, argv=["true"], stack="python"))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with new_folder() as made:
+        yield made
+
+
+def said_by(folder: Path, mode: Mode, **options: object) -> dict[str, str]:
+    """Return what the probe of a driver says."""
+    output, complaints = spawn(folder, mode, [], **options).communicate(timeout=60)
+    assert output, complaints
+    return dict(json.loads(output.splitlines()[0]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_sandbox_of_this_machine_is_sound(folder: Path, mode: Mode) -> None:
+    """E9: fails, and does not skip, where bubblewrap is missing."""
+    assert said_by(folder, mode)["level"] == ("strong" if mode == "root" else "degraded")
+
+
+def test_without_bubblewrap_it_refuses_and_says_what_to_install(folder: Path) -> None:
+    """E9."""
+    said = said_by(folder, MODES[0], env={"PATH": "/nowhere"})
+    assert (said["level"], "apt-get install bubblewrap" in said["mend"]) == ("none", True)
+
+
+def test_where_there_are_no_user_namespaces_it_refuses_and_says_why(folder: Path) -> None:
+    """E9: as in a container with the usual profile."""
+    code = f"import os; os.execv('/usr/bin/python3', ['python3', {str(folder / 'code/driver.py')!r}])"
+    said_by(folder, "user")  # puts the code there
+    task = json.dumps({"folder": str(folder), "uses_groups": False, "jobs": []})
+    ran = subprocess.run(
+        ["unshare", "-Ur", "sh", "-c", 'echo 0 >/proc/sys/user/max_user_namespaces; exec python3 -c "$0"', code],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(folder / "code")},
+        input=task,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    said = json.loads(ran.stdout.splitlines()[0])
+    assert said["level"] == "none", ran
+    assert said["reason"]
+    assert said["mend"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
+        'while [ "$1" != -- ]; do shift; done; shift; echo "{\\"child-pid\\": $$}" >&5 2>/dev/null; exec "$@"',
+        "echo bubblewrap 0.11.0; exit 0",
+    ],
+)
+def test_a_bubblewrap_that_isolates_nothing_is_found_out(folder: Path, script: str) -> None:
+    """E9: by what is open inside, not by its name."""
+    stub = folder / "bwrap"
+    stub.write_text(f'#!/bin/sh\n[ "$1" = --version ] && {{ echo bubblewrap 0.11.0; exit; }}\n{script}\n')
+    stub.chmod(0o755)
+    assert said_by(folder, MODES[0], env={"PATH": f"{folder}:/usr/bin:/bin"})["level"] == "none"
+
+
+def test_an_old_bubblewrap_is_refused(folder: Path) -> None:
+    """E9: it has no sizes, or cannot forbid further namespaces."""
+    stub = folder / "bwrap"
+    stub.write_text("#!/bin/sh\necho bubblewrap 0.6.1\n")
+    stub.chmod(0o755)
+    said = said_by(folder, MODES[0], env={"PATH": f"{folder}:/usr/bin:/bin"})
+    assert (said["level"], "0.6.1 is too old" in said["reason"]) == ("none", True)
+
+
+async def test_a_folder_that_the_other_user_cannot_enter_is_refused(tmp_path: Path) -> None:
+    """E9: only root runs sandboxes as somebody else."""
+    (tmp_path / "private").mkdir(mode=0o700)
+    probe = await BwrapSandbox(BwrapSettings(folder=tmp_path / "private", user=60900)).probe()
+    assert (probe.level is Level.NONE) == (os.geteuid() == 0)
+    assert ("PENSTOCK_SANDBOX_DIR" in probe.mend) == (os.geteuid() == 0)
+
+
+async def test_a_degraded_sandbox_can_be_refused(folder: Path) -> None:
+    """E9: a server for many needs the kernel's own limits."""
+    weak = BwrapSandbox(BwrapSettings(folder=folder, user=60900, uses_groups=False, takes_degraded=False))
+    with pytest.raises(SandboxUnavailable, match="PENSTOCK_SANDBOX_DEGRADED"):
+        await weak.run(Command(files={}, argv=["true"]))
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Penstock:
+    return Penstock(folder=tmp_path / "data", environment={"PENSTOCK_SANDBOX_DIR": str(SHARED)})
+
+
+def test_the_commands_run_what_they_are_given_and_end_as_it_ends(cli: Penstock, tmp_path: Path) -> None:
+    """E9, E14."""
+    app = tmp_path / "app"
+    (app / "sub").mkdir(parents=True)
+    (app / "sub/a.txt").write_text("content")
+    ran = cli.command("sandbox", "run", str(app), "--", "sh", "-c", "cat sub/a.txt; exit 5")
+    assert (ran.stdout, ran.returncode) == ("content", 5)
+    checked = cli.command("sandbox", "check")
+    assert (checked.stdout.split(": ")[0].split()[0], checked.returncode) == ("bwrap", 0)
+    assert cli.command("sandbox", "prepare").stdout.count("\n") == 2
+    assert "Sandbox: bwrap 0." in cli.command("doctor").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "{}/missing", "--", "true"), "There is no folder"),
+        (("run", "{}"), "What shall run?"),
+        (("run", "--stack", "ruby", "{}", "--", "true"), "no such stack"),
+        (("prepare", "ruby"), "no such stack"),
+        (("serve", "{}"), "no app to start"),
+    ],
+)
+def test_bad_input_of_the_commands_is_told(
+    cli: Penstock, tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    """E9."""
+    ran = cli.command("sandbox", *(each.format(tmp_path) for each in arguments))
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert says in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_preview_of_the_command_is_ended_with_it(cli: Penstock, tmp_path: Path) -> None:
+    """E10: and an app that does not start ends the command."""
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "main.py").write_bytes(FASTAPI)
+    cli.folder.mkdir()
+    cli.spawn("preview", "sandbox", "serve", str(app), "--", *UVICORN[:-1], "8000", "--header", "x-token:4242abc")
+    wait_there("4242abc")
+    while "Preview: http://" not in (said := cli.log_file.read_text()):
+        assert cli.processes["preview"].poll() is None, said
+    address = httpx.URL(said.partition("Preview: ")[2].split()[0])
+    answer = httpx.get(f"http://127.0.0.1:{address.port}/", headers={"host": address.netloc.decode()})
+    assert answer.json() == {"answer": 42}
+    cli.terminate("preview")
+    wait_gone("4242abc")
+    ran = cli.command("sandbox", "serve", str(app), "--", "python3", "-c", "raise SystemExit('no reason')")
+    assert ran.returncode == 1
+    assert "no reason" in ran.stderr
+
+
+assert sys.platform.startswith("linux"), "These tests are for the sandbox of Linux."

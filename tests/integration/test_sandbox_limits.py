@@ -1,0 +1,222 @@
+"""E9: a sandbox uses no more than it may, and nothing of it outlives it. Each row is run by root and by a user."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from harness.sandbox import MODES, Mode, job, new_folder, run_jobs, spawn, survivors, wait_gone, wait_there
+from penstock.sandbox.base import Result
+
+FORK_BOMB = b"""
+import os, sys, time
+count = 0
+while True:
+    try:
+        child = os.fork()
+    except OSError:
+        break
+    if child == 0:
+        time.sleep(60)
+    count += 1
+print(count)
+"""
+ONE_LARGE = b"""
+held = []
+try:
+    while True:
+        held.append(bytearray(b"x" * (1 << 20)))
+except MemoryError:
+    print(len(held))
+"""
+MANY_LARGE = b"""
+import os, time
+for _ in range(10):
+    if os.fork() == 0:
+        held = bytearray(b"x" * (60 << 20))
+        time.sleep(60)
+time.sleep(60)
+"""
+FILES_IN_MEMORY = b"""
+import time
+for place in ("/data", "/tmp", "/dev/shm"):
+    try:
+        with open(f"{place}/full", "wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * (1 << 20))
+    except OSError:
+        pass
+held = bytearray(b"x" * (60 << 20))
+time.sleep(60)
+"""
+INODES = b"""
+for number in range(200_000):
+    open(f"/data/{number}", "w").close()
+print("all")
+"""
+BUSY_FOREVER = b"while True: pass"
+BUSY_CHAIN = b"""
+import os, time
+while True:
+    if os.fork():
+        os._exit(0) if os.getpid() != 3 else time.sleep(60)
+    end = time.process_time() + 0.05
+    while time.process_time() < end: pass
+"""
+STUBBORN = b"""
+import signal, time
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+time.sleep(60)
+"""
+DAEMONS = b"""
+import os, sys, time
+token = sys.argv[1]
+for _ in range(9):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        os.execvp("python3", ["python3", "-c", "import time; time.sleep(60)", token])
+time.sleep(float(sys.argv[2]))
+"""
+LONG_LINES = b"""
+import sys
+while True: sys.stdout.write("x" * (1 << 20))
+"""
+
+
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> Mode:
+    return request.param
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with new_folder() as made:
+        yield made
+
+
+def attack(folder: Path, mode: Mode, script: bytes, *arguments: str, **limits: float) -> Result:
+    """Run a script that has no good in mind, and return how it ended."""
+    attempt = job({"attack.py": script}, "python3", "attack.py", *arguments, **{"wall_seconds": 20, **limits})
+    return run_jobs(folder, mode, [attempt])[0]
+
+
+def test_a_fork_bomb_gets_so_many_processes_and_no_more(folder: Path, mode: Mode) -> None:
+    """E9."""
+    result = attack(folder, mode, FORK_BOMB, pids=30, wall_seconds=4)
+    assert result.exit_code == 0, result
+    assert 10 < int(result.output) <= 30
+
+
+def test_two_fork_bombs_of_one_user_leave_others_alone(folder: Path, mode: Mode) -> None:
+    """E9: the limit is counted in each user namespace by itself."""
+    bombs = [
+        spawn(
+            folder, mode, [job({"attack.py": FORK_BOMB + b"time.sleep(60)"}, "python3", "attack.py", wall_seconds=1.5)]
+        )
+        for _ in range(2)
+    ]
+    result = attack(folder, mode, b"import os; [os.fork() or os._exit(0) for _ in range(20)]; print('ok')")
+    assert result.output == b"ok\n"
+    for each in bombs:
+        each.communicate(timeout=30)
+
+
+def test_one_process_gets_so_much_memory(folder: Path, mode: Mode) -> None:
+    """E9."""
+    result = attack(folder, mode, ONE_LARGE, memory_mb=128)
+    assert result.out_of_memory or 60 < int(result.output) <= 128
+
+
+def test_many_processes_get_so_much_memory_together(folder: Path, mode: Mode) -> None:
+    """E9: what a limit of each process does not see."""
+    result = attack(folder, mode, MANY_LARGE, memory_mb=200)
+    assert (result.exit_code, result.out_of_memory, result.timed_out) == (None, True, False)
+    assert result.peak_mb is None or result.peak_mb <= 200
+
+
+def test_files_in_memory_count_as_memory(folder: Path, mode: Mode) -> None:
+    """E9: a file system in memory is memory."""
+    result = attack(folder, mode, FILES_IN_MEMORY, memory_mb=150)
+    assert result.out_of_memory
+
+
+def test_files_without_content_are_counted_too(folder: Path, mode: Mode) -> None:
+    """E9: each costs the kernel a kilobyte, which bubblewrap does not limit."""
+    result = attack(folder, mode, INODES)
+    assert result.out_of_memory
+    assert b"all" not in result.output
+
+
+def test_a_busy_process_ends_by_its_time(folder: Path, mode: Mode) -> None:
+    """E9."""
+    result = attack(folder, mode, BUSY_FOREVER, wall_seconds=1)
+    assert result.timed_out or result.signal in {signal.SIGXCPU, signal.SIGKILL}
+    assert result.wall_ms < 10_000
+
+
+def test_a_chain_of_short_processes_ends_by_the_clock(folder: Path, mode: Mode) -> None:
+    """E9: none of them reaches the limit of its own time."""
+    result = attack(folder, mode, BUSY_CHAIN, wall_seconds=1)
+    assert result.timed_out or result.exit_code == 0
+    assert result.wall_ms < 10_000
+
+
+@pytest.mark.parametrize("argv", [("yes",), ("cat", "/dev/zero"), ("python3", "attack.py")], ids=lambda argv: argv[-1])
+def test_a_flood_of_output_ends_what_floods(folder: Path, mode: Mode, argv: tuple[str, ...]) -> None:
+    """E9."""
+    flood = job({"attack.py": LONG_LINES}, *argv, output_bytes=100_000, wall_seconds=20)
+    (result,) = run_jobs(folder, mode, [flood])
+    assert (result.truncated, result.exit_code, len(result.output)) == (True, None, 100_000)
+    assert result.wall_ms < 5_000
+
+
+def test_signals_that_are_ignored_change_nothing(folder: Path, mode: Mode) -> None:
+    """E9."""
+    result = attack(folder, mode, STUBBORN, wall_seconds=1)
+    assert result.timed_out
+    assert result.wall_ms < 10_000
+
+
+@pytest.mark.parametrize("seconds", ["0.3", "60"], ids=["that-ends", "that-is-ended"])
+def test_daemons_end_with_the_command(folder: Path, mode: Mode, seconds: str) -> None:
+    """E9: whatever has left its session and its parent."""
+    token = uuid4().hex
+    attack(folder, mode, DAEMONS, token, seconds, wall_seconds=1.5)
+    assert survivors(token) == []
+
+
+def test_nothing_survives_a_server_that_is_killed(folder: Path, mode: Mode) -> None:
+    """E9: SIGKILL for the server ends all that it has started, and what is left on the disk is swept."""
+    token = uuid4().hex
+    server = spawn(folder, mode, [job({"attack.py": DAEMONS}, "python3", "attack.py", token, "60")])
+    wait_there(token)
+    deadline = time.monotonic() + 20
+    while len(survivors(token)) < 10:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(server.pid, signal.SIGKILL)
+    server.communicate(timeout=10)
+    wait_gone(token)
+    assert len(list((folder / "run").iterdir())) == 1
+    # The next that starts removes it.
+    run_jobs(folder, mode, [job({}, "true")])
+    assert list((folder / "run").iterdir()) == []
+
+
+def test_a_killed_bubblewrap_takes_all_with_it(folder: Path, mode: Mode) -> None:
+    """E9: also when it is the outer process that somebody kills."""
+    token = uuid4().hex
+    server = spawn(folder, mode, [job({"attack.py": DAEMONS}, "python3", "attack.py", token, "60")])
+    wait_there(token)
+    outer = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0])
+    os.kill(outer, signal.SIGKILL)
+    wait_gone(token)
+    output, complaints = server.communicate(timeout=20)
+    assert b'"exit_code": ' in output, complaints
