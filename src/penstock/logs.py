@@ -9,7 +9,7 @@ import structlog
 
 from penstock.kit.redact import Redactor
 
-_QUIET = ("aiohttp.access", "asyncio", "httpx", "httpcore")
+_QUIET = ("aiohttp.access", "alembic", "asyncio", "httpx", "httpcore", "uvicorn.error")
 """Libraries that report each of their steps."""
 
 

@@ -1,12 +1,15 @@
 """Brings a database to the newest schema: forward only, under a lock, in one transaction."""
 
 import asyncio
+import logging
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from penstock.db.database import asyncpg_url
+
+logger = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x70656E73
@@ -27,7 +30,8 @@ def current_revision(connection: sa.Connection) -> str | None:
 
 def upgrade(connection: sa.Connection) -> None:
     """Run the missing migrations inside the connection's transaction."""
-    if current_revision(connection) == newest_revision():
+    current, newest = current_revision(connection), newest_revision()
+    if current == newest:
         return
     # Alembic costs a second of processor time to import: a start that has nothing to do does without it.
     from alembic import command  # noqa: PLC0415
@@ -37,6 +41,7 @@ def upgrade(connection: sa.Connection) -> None:
     config.set_main_option("script_location", str(_FOLDER))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    logger.info("The database now has schema %s; it had %s.", newest, current or "none")
 
 
 def migrate_sqlite(path: Path) -> None:
