@@ -31,9 +31,11 @@ def template(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres: Postgres, template: str) -> str:
+def postgres_url(postgres: Postgres, template: str) -> Iterator[str]:
     """The address of a fresh database with our schema."""
-    return postgres.create(template)
+    url = postgres.create(template)
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +64,8 @@ def penstock(
 
 
 @pytest.fixture
-def postgres_empty(postgres: Postgres) -> str:
+def postgres_empty(postgres: Postgres) -> Iterator[str]:
     """The address of a database without our schema."""
-    return postgres.create()
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
