@@ -68,7 +68,9 @@ def address() -> str:
 
 def visitor(penstock: Penstock, address: str) -> httpx.Client:
     """Return a client with a new cookie, that comes from the address."""
-    return httpx.Client(base_url=penstock.url, timeout=60, headers={"x-forwarded-for": address})
+    client = penstock.client()
+    client.headers["x-forwarded-for"] = address
+    return client
 
 
 def usage(client: httpx.Client, name: str = "daily-messages") -> dict[str, Any]:

@@ -13,7 +13,9 @@ from harness.people import ENDED_SECONDS, Listener, code_of, session_of, sign_up
 
 def bearer(people: Penstock, secret: str) -> httpx.Client:
     """Return a client that shows a token and nothing else."""
-    return httpx.Client(base_url=people.url, headers={"authorization": f"Bearer {secret}"}, timeout=60)
+    client = people.client()
+    client.headers["authorization"] = f"Bearer {secret}"
+    return client
 
 
 def make(client: httpx.Client, **body: Any) -> dict[str, Any]:
