@@ -16,6 +16,7 @@ class Listener(ABC):
         self.port = free_port()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = asyncio.Event()
+        self._connections: set[asyncio.Task[None]] = set()
         self._is_listening = threading.Event()
         self._thread = threading.Thread(target=asyncio.run, args=[self._serve()], daemon=True)
 
@@ -44,12 +45,20 @@ class Listener(ABC):
         self._is_listening.set()
         await self._stopped.wait()
         server.close()
+        for connection in self._connections:
+            connection.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections)
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._stopped.is_set():
             writer.transport.abort()  # It came while the loop was ending, which would leave it half done.
-        else:
-            await self.connected(reader, writer)
+            return
+        # Held here: one end may have said all it has to say, and asyncio's streams hold what waits for the other
+        # end only weakly, so that the connection could be collected in the middle.
+        connection = asyncio.get_running_loop().create_task(self.connected(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
 
 
 async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, budget: int) -> bool:
