@@ -1,6 +1,7 @@
 """The WebSocket of an installation, as a client uses it."""
 
 import json
+import socket
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -20,12 +21,21 @@ def connected(
     port: int | None = None,
     query: str = "",
     headers: Mapping[str, str] | None = None,
+    is_slow: bool = False,
 ) -> Generator[ClientConnection]:
-    """Connect as the visitor of an HTTP client, at another process's port where one is given."""
+    """Connect as the visitor of an HTTP client, at another process's port where one is given.
+
+    A slow connection takes next to nothing that is not asked for by `hear`.
+    """
     client.get("/api/chats")
     cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
     url = f"ws://127.0.0.1:{port or penstock.port}/api/ws{query}"
-    with connect(url, additional_headers={"cookie": cookie, **(headers or {})}, proxy=None) as connection:
+    line = socket.socket()
+    if is_slow:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    line.connect(("127.0.0.1", port or penstock.port))
+    given = {"cookie": cookie, **(headers or {})}
+    with connect(url, sock=line, additional_headers=given, proxy=None, max_queue=1 if is_slow else 16) as connection:
         yield connection
 
 

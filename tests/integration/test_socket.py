@@ -1,9 +1,13 @@
 """Asking, stopping and following over one WebSocket (A13, D3, protocol/SPEC.md WS)."""
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
@@ -22,6 +26,21 @@ def follow_to_end(connection: ClientConnection, events: list[dict[str, Any]], un
         events += message["events"]
         if message.get("closed") or (until is not None and len(events) >= until):
             return message["id"]
+
+
+def rest_of(connection: ClientConnection) -> Iterator[dict[str, Any]]:
+    """Return what has still come before the connection ended."""
+    with suppress(ConnectionClosed):
+        while True:
+            yield hear(connection)
+
+
+def until_metric(client: httpx.Client, line: str) -> None:
+    """Wait until the server counts as a line says."""
+    deadline = time.monotonic() + 20
+    while f"\n{line}\n" not in client.get("/metrics").text:
+        assert time.monotonic() < deadline, line
+        time.sleep(0.05)
 
 
 def text_of(events: list[dict[str, Any]]) -> str:
@@ -164,6 +183,34 @@ def test_a_killed_server_costs_a_new_connection_and_no_character(tmp_path: Path,
         restart = max((index for index, event in enumerate(events) if event["type"] == "data-restart"), default=-1)
         assert text_of(events[restart + 1 :]) == expected_text("echo-100-20")
         assert events[-1] == log[-1]
+    finally:
+        penstock.kill()
+
+
+def test_a_socket_that_takes_nothing_is_cut_and_goes_on_elsewhere_without_loss(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    """A13, A14: what a server holds for it is bounded, and so is for how long."""
+    stalling = {"PENSTOCK_STALL_SECONDS": "2", "PENSTOCK_MAX_MESSAGE_CHARS": "4000000"}
+    penstock = Penstock(folder=tmp_path, environment={**openai_at(upstream), **stalling}).start()
+    question = "".join(f"{number:09d} " for number in range(300_000))
+    try:
+        with penstock.client() as client:
+            answer = {"message": question, "model": "openai/say-10000", "responseMode": "sync"}
+            run_id = client.post("/api/chat", json=answer).json()["runId"]
+            with connected(penstock, client, is_slow=True) as connection:
+                connection.send(json.dumps({"type": "follow", "runId": run_id}))
+                until_metric(client, "penstock_readers 1.0")
+                until_metric(client, "penstock_readers 0.0")
+                messages = list(rest_of(connection))
+                assert connection.close_code == 1006, "it was cut, and not closed"
+            seen = [event for message in messages for event in message.get("events", [])]
+            assert len(text_of(seen)) < len(question)
+            with connected(penstock, client) as connection:
+                say(connection, type="follow", runId=run_id, offset=messages[-1].get("id", "-1"))
+                follow_to_end(connection, seen)
+        assert text_of(seen) == question
+        assert seen[-1]["type"] == "data-run-end"
     finally:
         penstock.kill()
 
