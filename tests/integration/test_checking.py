@@ -88,16 +88,63 @@ async def test_the_routes_of_express_are_read_from_its_router(sandbox: BwrapSand
     assert found["test"].diagnostics[0].path == "app.test.js"
 
 
+async def test_what_only_looks_wrong_is_let_pass(sandbox: BwrapSandbox) -> None:
+    """Names that are there when the code runs, and YAML with tags of some other program."""
+    python = b"from os.path import *\nimport typing as t\n__all__ = ['x']\nx: 't.Any' = join(__file__, __name__)\n"
+    commonjs = b"if (typeof Bun === 'undefined') counter = 1\nmodule.exports = [counter, __dirname, fetch, require]\n"
+    modules = b"const url = import.meta.url\nexport default class { #a = url; b = () => this.#a }\n"
+    files = {
+        "main.py": python,
+        "a.cjs": commonjs,
+        "b.mjs": modules,
+        "c.yaml": b"--- !Ref {a: !Sub b}\n---\n? [k]\n: 1\n",
+        "d.test.js": b"describe('it', () => it('is', () => expect(1).toBe(1)))\n",
+    }
+    check = (await checked(sandbox, "python", files))["static"]
+    assert (check.status, check.diagnostics) == ("passed", ())
+
+
+async def test_an_answer_other_than_declared_is_found(sandbox: BwrapSandbox) -> None:
+    """E7: by the schema of the contract."""
+    code = b"""
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+class Note(BaseModel):
+    id: int
+
+app = FastAPI()
+
+@app.get("/notes", response_model=list[Note])
+def notes():
+    return JSONResponse([{"id": 1}, {"id": "two"}])
+
+@app.get("/right", response_model=Note)
+def right():
+    return JSONResponse({"id": 1})
+"""
+    found = await checked(sandbox, "python", {"main.py": code})
+    (wrong,) = found["probe"].diagnostics
+    assert wrong.kind == "SchemaMismatch"
+    assert "GET /notes answers 200" in wrong.message
+    assert "[1].id is 'two', which is no integer" in wrong.message
+
+
 @pytest.mark.parametrize(
     ("stack", "files", "stage", "kind"),
     [
         ("python", {"main.py": b"def broken(:\n"}, "static", "SyntaxError"),
         ("node", {"package.json": b'{"type": "module"}', "index.js": b"const = 1"}, "static", "SyntaxError"),
+        ("python", {"main.py": b"def root():\n    return item\n"}, "static", "UndefinedName"),
+        ("node", {"package.json": b"{}", "index.js": b"module.exports = () => item\n"}, "static", "UndefinedName"),
+        ("python", {"main.py": b"", "deploy.yaml": b"a: [1\nb: 2\n"}, "static", "ParserError"),
+        ("node", {"package.json": b"{}", "api.yml": b"a: *b\n"}, "static", "ComposerError"),
         ("python", {"main.py": b"import nothing\n"}, "boot", "ModuleNotFoundError"),
         ("python", {"main.py": b"", "requirements.txt": b"-e .\n"}, "install", "dependency_invalid"),
         ("python", {"readme.md": b""}, "boot", "files_invalid"),
     ],
-    ids=["python", "javascript", "import", "dependency", "nothing"],
+    ids=["python", "javascript", "name", "javascript-name", "yaml", "yaml-of-node", "import", "dependency", "nothing"],
 )
 async def test_the_first_stage_that_fails_is_the_last_that_is_tried(
     sandbox: BwrapSandbox, stack: StackName, files: dict[str, bytes], stage: str, kind: str

@@ -23,6 +23,7 @@ from penstock.projects.checks.model import (
     skipped,
     tail,
 )
+from penstock.projects.checks.schemas import mismatch
 from penstock.projects.checks.traces import read_trace
 from penstock.projects.contract import Contract, ContractInvalid, read_contract
 from penstock.sandbox.base import (
@@ -113,16 +114,15 @@ class Bench:
         await self._ensure()
         names = self._files.keys()
         runs: list[Coroutine[Any, Any, list[Diagnostic]]] = []
-        if any(name.endswith((".py", ".json", ".toml")) for name in names):
-            runs.append(self._syntax(["python3", "-I", "-S", ".penstock/syntax.py"], "syntax.py"))
+        if any(name.endswith((".py", ".json", ".toml", ".yaml", ".yml")) for name in names):
+            runs.append(self._syntax(["python3", "-I", "-S", ".penstock/syntax.py"], "syntax.py", "python"))
         if any(name.endswith((".js", ".mjs", ".cjs")) for name in names):
             argv = ["node", "--no-warnings", "--experimental-vm-modules", ".penstock/syntax.mjs"]
-            runs.append(self._syntax(argv, "syntax.mjs"))
+            runs.append(self._syntax(argv, "syntax.mjs", "node"))
         diagnostics = [each for found in await asyncio.gather(*runs) for each in found]
         if diagnostics:
-            return _failed(
-                "static", _counted(len(diagnostics), "file cannot be read.", "files cannot be read."), diagnostics
-            )
+            summary = _counted(len(diagnostics), "mistake in the files.", "mistakes in the files.")
+            return _failed("static", summary, diagnostics)
         return _passed("static", f"{_counted(len(names), 'file is', 'files are')} well-formed.")
 
     async def _ensure(self) -> None:
@@ -131,8 +131,9 @@ class Bench:
         if probe.level is Level.NONE:
             raise SandboxUnavailable(f"{probe.reason} {probe.mend}".strip())
 
-    async def _syntax(self, argv: Sequence[str], script: str) -> list[Diagnostic]:
-        word, result = await self._run(argv, [script], seconds=_SYNTAX_SECONDS)
+    async def _syntax(self, argv: Sequence[str], script: str, stack: StackName) -> list[Diagnostic]:
+        """Read the files with the readers of a stack, whichever the project is written for."""
+        word, result = await self._run(argv, [script], seconds=_SYNTAX_SECONDS, stack=stack)
         report = _report(word, result)
         if report is None:
             return [_of("static", "Unreadable", f"The files could not be read: {_ending(result)}.")]
@@ -226,12 +227,16 @@ class Bench:
             _passed("test", f"{_counted(report['passed'], 'test passes', 'tests pass')}."), found=found, log=log
         )
 
-    async def _run(self, argv: Sequence[str], scripts: Sequence[str], *, seconds: float) -> tuple[str, Result]:
+    async def _run(
+        self, argv: Sequence[str], scripts: Sequence[str], *, seconds: float, stack: StackName | None = None
+    ) -> tuple[str, Result]:
         """Run one of our scripts beside the files; returns the word that begins its report, and how it ended."""
         word = secrets.token_hex(8)
         limits = replace(self._limits, wall_seconds=seconds)
         given = [*argv, word, str(_TEST_SECONDS)] if argv[0] == "python3" or "--test" not in argv else argv
         command = self._command(given, _scripts(scripts), limits)
+        if stack is not None:
+            command = replace(command, stack=stack, layer=None)
         command = replace(command, environment={"PENSTOCK_REPORT": word})
         return word, await self._sandbox.run(command)
 
@@ -318,12 +323,15 @@ async def _try(caller: Caller, case: Case) -> Diagnostic | None:
         return _of("probe", "ServerError", f"{case.name} answers {answer.status}.")
     if not case.is_allowed(answer.status):
         return _of("probe", "UndeclaredStatus", f"{case.name} answers {answer.status}, which it does not declare.")
-    promised = case.operation.responses.get(str(answer.status))
-    if promised is not None and case.operation.method == "get":
-        try:
-            json.loads(answer.body)
-        except (ValueError, RecursionError):
-            return _of("probe", "NotJson", f"{case.name} answers something else than the JSON that it declares.")
+    promised = case.promised(answer.status)
+    if promised is None or case.operation.method != "get" or not answer.is_whole:
+        return None
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return _of("probe", "NotJson", f"{case.name} answers something else than the JSON that it declares.")
+    if (wrong := mismatch(promised, body)) is not None:
+        return _of("probe", "SchemaMismatch", f"{case.name} answers {answer.status} other than it declares: {wrong}")
     return None
 
 

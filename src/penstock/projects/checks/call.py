@@ -20,6 +20,8 @@ class Answer:
     status: int
     content_type: str
     body: bytes
+    is_whole: bool = True
+    """Whether all of the body is here: of a very long one only the beginning is read."""
 
 
 class Silent(Exception):
@@ -43,7 +45,12 @@ class Caller:
                 body = await response.content.read(_MAX_BYTES)
                 while len(body) < _MAX_BYTES and (more := await response.content.read(_MAX_BYTES - len(body))):
                     body += more
-                return Answer(status=response.status, content_type=response.content_type, body=body)
+                return Answer(
+                    status=response.status,
+                    content_type=response.content_type,
+                    body=body,
+                    is_whole=len(body) < _MAX_BYTES,
+                )
         except TimeoutError:
             raise Silent(f"It did not answer within {seconds:g} seconds.") from None
         except (aiohttp.ClientError, ValueError) as error:

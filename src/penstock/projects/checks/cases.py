@@ -42,6 +42,13 @@ class Case:
         # What is derived from routes says nothing of statuses.
         return not told or str(status) in told or f"{status // 100}XX" in told or "default" in told
 
+    def promised(self, status: int) -> Schema | None:
+        """Return what the contract says of the JSON that is answered with this status, if it says something."""
+        told = self.operation.responses
+        schema = next((told[each] for each in (str(status), f"{status // 100}XX", "default") if each in told), None)
+        # FastAPI declares its own form of what is wrong with a request for every route, also where an app has another.
+        return None if schema is None or schema.get("title") == "HTTPValidationError" else schema
+
     def is_allowed(self, status: int) -> bool:
         """Say whether this status is none of a mistake in the app."""
         return status < 500 and (status in _MADE_UP or self.is_declared(status))
