@@ -77,7 +77,7 @@ def build_accounts(settings: Settings, database: Database, wake: Wake, passwords
     return AccountService(
         database,
         passwords,
-        Belongings(wake, build_vault(settings)),
+        Belongings(wake, build_vault(settings), wall_clock),
         wall_clock,
         takes_accounts=settings.sign_up,
         takes_guests=settings.guests,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from penstock.actor import SYSTEM
 from penstock.auth.secret import load_or_make
+from penstock.chats import ending
 from penstock.chats import store as chats
 from penstock.chats.answer import Answer
 from penstock.chats.completions import ORIGIN, Completion
@@ -161,7 +162,11 @@ def build_engine(settings: Settings) -> Engine:
             clock=wall_clock,
             retention_days=settings.retention_days,
             seconds=settings.sweep_seconds,
-            others=[partial(chats.delete_completions, limit=ROWS), garbage.collect],
+            others=[
+                partial(chats.delete_completions, limit=ROWS),
+                lambda connection: ending.sweep(connection, wall_clock()),
+                garbage.collect,
+            ],
             chores=[history.derive],
         ),
         is_alone=not settings.is_scaled,

@@ -45,7 +45,7 @@ VAULT = Vault(lambda: ["a secret for tests"])
 
 
 def accounts_of(database: Database, passwords: Passwords | None = None) -> AccountService:
-    return AccountService(database, passwords or Passwords(), Belongings(Wake(), VAULT), wall_clock)
+    return AccountService(database, passwords or Passwords(), Belongings(Wake(), VAULT, wall_clock), wall_clock)
 
 
 async def sign_up(accounts: AccountService, email: str, identity: IdentityId | None = None) -> Entry:

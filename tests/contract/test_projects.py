@@ -176,7 +176,7 @@ async def test_projects_move_and_end_with_their_owner(shop: Shop) -> None:
     old, new = new_owner(), new_owner()
     version = await shop.make(await shop.begin(old, "python", "a key"), {"main.py": b"1\n"})
     await shop.make(await shop.begin(new, "python", "a key"), {"main.py": b"1\n"})
-    belongings = Belongings(shop.process.wake, Vault(lambda: ["a secret for tests"]))
+    belongings = Belongings(shop.process.wake, Vault(lambda: ["a secret for tests"]), wall_clock)
     await shop.process.database.write(SYSTEM, partial(belongings.move, old=old, new=new))
     assert len((await shop.projects.list(Actor(new), limit=5)).items) == 2
     found = await shop.reader.tree(Actor(new), version.project_id, "1")

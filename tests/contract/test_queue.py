@@ -102,7 +102,8 @@ async def test_tabs_that_enqueue_at_once_stand_in_one_line_of_which_nobody_is_lo
             runs = [outcome for outcome in outcomes if isinstance(outcome, Run)]
             refusals = [outcome for outcome in outcomes if isinstance(outcome, QueueFull)]
             assert (len(runs), len(refusals)) == (1 + MAX_QUEUED, 4)
-            line = (await one.chats.get(Actor(owner), chat.id)).live_run_ids
+            places = (await one.chats.get(Actor(owner), chat.id)).line
+            line = [run_id for place in places for run_id in place]
             assert line == [run.id for run in sorted(runs, key=lambda run: run.place)]
             assert {refusal.details["limit"] for refusal in refusals} == {MAX_QUEUED}
             path = await messages(one, runs[0])
@@ -159,7 +160,7 @@ async def test_a_repeated_send_finds_the_first_run_whatever_is_live(open_another
             assert len({run.id for run in runs}) == 1
             assert not (await one.runs.get(Actor(owner), runs[0].id)).stop_requested
             expected = 1 if mode == "reject" else 2
-            assert len((await one.chats.get(Actor(owner), chat.id)).live_run_ids) == expected
+            assert len((await one.chats.get(Actor(owner), chat.id)).line) == expected
             assert (await one.chats.get(Actor(owner), chat.id)).message_count == 2 * expected
             again = await other.sending.send(owner, send)
             assert again.id == runs[0].id
@@ -234,7 +235,7 @@ async def test_a_question_that_waits_is_stopped_at_once_and_the_one_before_it_go
         stopped = await ours.runs.stop(Actor(owner), second.id)
         assert stopped.status == "stopped"
         assert (await ours.runs.get(Actor(owner), first.id)).status == "running"
-        assert (await ours.chats.get(Actor(owner), first.chat_id)).live_run_ids == [first.id, third.id]
+        assert (await ours.chats.get(Actor(owner), first.chat_id)).line == [[first.id], [third.id]]
         assert [event.__class__.__name__ for event in await ours.log(second.id)] == [
             *("Start", "StartStep", "Abort", "RunEnd")
         ]
@@ -313,7 +314,7 @@ async def test_whatever_tabs_do_at_once_a_chat_has_one_running_run_and_its_line_
             assert not (await ended(three, run)).is_live
         assert max(crowds) <= 1
         ended_chat = await three.chats.get(Actor(owner), chat.id)
-        assert ended_chat.live_run_ids == ()
+        assert ended_chat.line == ()
         assert ended_chat.status == "completed"
         path = await messages(three, runs[0])
         assert {message.run_id for message in path[1::2]} == {run.id for run in runs}

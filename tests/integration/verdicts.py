@@ -240,6 +240,8 @@ TABLE: Mapping[str, tuple[Probe, ...]] = {
         Probe(THEIRS_CHANGED, "/api/chat", {"conversationId": "$chat", "message": "put there"}),
         Probe(THEIRS_CHANGED, "/api/chat", {"chatId": "$live", "message": "put there", "whenBusy": "interrupt"}),
         Probe(THEIRS_CHANGED, "/api/chat", {"chatId": "$live", "message": "put there", "whenBusy": "enqueue"}),
+        Probe(THEIRS_CHANGED, "/api/chat", {"chatId": "$chat", "message": "put there", "temporary": True}),
+        Probe(THEIRS_CHANGED, "/api/chat", {"chatId": "$chat", "message": "x", "compareWith": "openai/echo-1-1"}),
         Probe(
             THEIRS_CHANGED,
             "/api/chat",
@@ -284,6 +286,8 @@ TABLE: Mapping[str, tuple[Probe, ...]] = {
         Probe(THEIRS_SAME, "/v1/stream/runs/$run", headers={"if-none-match": "*"}),
         Probe(THEIRS_READ, "/v1/stream/users/$account/changes"),
         Probe(OWN_READ, "/v1/stream/users/me/changes"),
+        # Only of a temporary chat are there any.
+        Probe(FOREIGN_READ, "/v1/stream/chats/$chat/questions"),
     ),
     "HEAD /v1/stream/{path}": (
         Probe(THEIRS_READ, "/v1/stream/runs/$run"),

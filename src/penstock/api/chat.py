@@ -12,6 +12,7 @@ from penstock.api.problems import LIMITED, CursorForeign
 from penstock.api.services import Asking, Services
 from penstock.api.shapes import Answered, Body, ResponseMode, Shape, Started, shape_message
 from penstock.api.sse import FRAME_SCHEMA, UI_STREAM_HEADER, EventStream, chat_frames, parse_cursor
+from penstock.chats.model import TEMPORARY, Chat
 from penstock.chats.sending import Send, WhenBusy
 from penstock.chats.settings import Effort
 from penstock.limits.model import Payer
@@ -64,6 +65,17 @@ class ChatBody(Body):
     message: str | None = None
     chat_id: str | None = Field(default=None, description="The chat to go on with; a new one without it.")
     model: str | None = Field(default=None, max_length=200, description="`provider/model`, see `/api/models`.")
+    compare_with: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Another model, which answers the same side by side: two runs, of which this request follows the"
+        " first. The message counts once.",
+    )
+    temporary: bool = Field(
+        default=False,
+        description="Begin a chat that is not kept: it is in no list, search, export or share, and gone an hour after"
+        " its last activity or when you sign out. With a chat that is kept: 409 `chat_kept`.",
+    )
     settings: ChatSettings | None = Field(
         default=None, description="Making an answer anew or continuing one without settings takes those it had."
     )
@@ -133,6 +145,15 @@ class ChatBody(Body):
             raise ValueError("Send a message or a template, not both")  # pydantic's way
         return self
 
+    @model_validator(mode="after")
+    def answers_only(self) -> Self:
+        """Refuse what only answers to a question can be."""
+        if self.project_id is not None and (self.temporary or self.compare_with is not None):
+            raise ValueError("A project is neither temporary nor compared")  # pydantic's way
+        if self.compare_with is not None and self.trigger == "continue-message":
+            raise ValueError("An answer is continued by one model")  # pydantic's way
+        return self
+
     def to_send(self, payer: Payer, filled: str | None = None) -> Send:
         """Return the request in the service's terms, counted for the payer, with what a template has made."""
         last = self.messages[-1] if self.messages else None
@@ -149,9 +170,11 @@ class ChatBody(Body):
             parent_id=self.parent_id if is_submit else None,
             client_message_id=self.client_message_id or last_id,
             model=self.model,
+            compare_with=self.compare_with,
             settings=self.settings and self.settings.given(),
             payer=payer,
             when_busy=self.when_busy,
+            origin=TEMPORARY if self.temporary else None,
         )
 
 
@@ -183,10 +206,21 @@ def routes(services: Services) -> APIRouter:
         events = chat_frames(request, services.follower, stream_id, run.id, start, services.heartbeat_seconds)
         return EventStream(events, UI_STREAM_HEADER)
 
-    async def answered(actor: Actor, run: Run) -> Answered:
+    async def answered(actor: Actor, run: Run, beside: Run | None = None) -> Answered:
         ended = await services.runs.ended(actor, run.id)
+        other = await answered(actor, beside) if beside else None
         message = await services.chats.message(actor, ended.chat_id, ended.message_id)
-        return Answered(chat_id=ended.chat_id, run_id=ended.id, message=shape_message(message))
+        return Answered(chat_id=ended.chat_id, run_id=ended.id, message=shape_message(message), beside=other)
+
+    def started(run: Run, beside: Run | None) -> Started:
+        other = started(beside, None) if beside else None
+        return Started(chat_id=run.chat_id, run_id=run.id, message_id=run.message_id, beside=other)
+
+    async def live(actor: Actor, chat: Chat) -> Run | None:
+        """Return the run to take up: of two side by side that on the chosen path, else none but the first of them."""
+        running = [await services.runs.get(actor, run_id) for run_id in chat.live_run_ids]
+        chosen = [run for run in running if run.message_id == chat.leaf_id]
+        return next(iter([*chosen, *(run for run in running if run.lane == 0)]), None)
 
     limit = Depends(limited(services.limits, "chat"))
 
@@ -202,10 +236,11 @@ def routes(services: Services) -> APIRouter:
         """Ask for an answer. It belongs to a run and goes on whether this request does or not."""
         owner = payer.visitor.identity
         run = await start(services, payer, body)
+        beside = await services.chats.beside(Actor(owner), run) if body.compare_with else None
         if body.response_mode == "sync":
-            return await answered(Actor(owner), run)
+            return await answered(Actor(owner), run, beside)
         if body.response_mode == "start":
-            return Started(chat_id=run.chat_id, run_id=run.id, message_id=run.message_id)
+            return started(run, beside)
         return frames(request, run, await services.follower.find(Actor(owner), run.stream_path), START)
 
     @router.get(
@@ -222,9 +257,10 @@ def routes(services: Services) -> APIRouter:
         chat = await services.chats.find(actor, chat_id)
         cursor = last_event_id or after
         if cursor is None:
-            if chat.live_run_id is None:
+            found = await live(actor, chat)
+            if found is None:
                 return Response(status_code=204)
-            run_id, start = chat.live_run_id, START
+            run_id, start = found.id, START
         else:
             run_id, start = parse_cursor(cursor)
         try:

@@ -78,7 +78,8 @@ class ChatShape(Shape):
     tags: list[str]
     pinned: bool
     archived: bool = Field(description="Put away: in no list that does not ask for it.")
-    live_run_id: str | None = Field(description="The run that is answering now.")
+    live_run_id: str | None = Field(description="The run that is answering now, of two side by side the first.")
+    live_run_ids: list[str] = Field(description="The runs that are answering now: one, or two side by side.")
     queued_run_ids: list[str] = Field(description="The runs that wait for it, in the order in which they will answer.")
 
 
@@ -143,6 +144,7 @@ class MessageShape(Shape):
     reactions: list[str] = Field(description="Emoji.")
     rating: Rating | None
     rating_reason: str | None
+    beside_id: str | None = Field(description="The answer of another model that was asked for with this one.")
     version_ids: list[str] = Field(
         description="The messages that follow the same one, oldest first: this one, its edits or the other answers."
     )
@@ -173,6 +175,7 @@ class MessagePage(Shape):
 class ChatDetail(ChatShape):
     """A chat with its newest messages."""
 
+    temporary: bool = Field(description="It is gone an hour after `updatedAt`.")
     settings: dict[str, Any] = Field(description="What messages are answered with that say nothing else.")
     system_prompt: str | None = Field(description="Likewise.")
     messages: MessagePage
@@ -195,6 +198,7 @@ class Answered(Shape):
     chat_id: str
     run_id: str
     message: MessageShape
+    beside: "Answered | None" = Field(default=None, description="What the other model answered, with `compareWith`.")
 
 
 class Started(Shape):
@@ -203,6 +207,7 @@ class Started(Shape):
     chat_id: str
     run_id: str
     message_id: str = Field(description="The message that will hold the answer.")
+    beside: "Started | None" = Field(default=None, description="The answer of the other model, with `compareWith`.")
 
 
 ResponseMode = Literal["stream", "sync", "start"]
@@ -223,6 +228,7 @@ def shape_opened(opened: Opened) -> ChatDetail:
     """Return a chat with its newest messages as it looks outside."""
     return ChatDetail(
         **shape_chat(opened.chat).model_dump(),
+        temporary=opened.chat.is_temporary,
         settings=dict(opened.chat.settings),
         system_prompt=opened.chat.system_prompt,
         messages=shape_messages(opened.messages),
@@ -262,6 +268,7 @@ def shape_message(message: Message) -> MessageShape:
         reactions=list(message.reactions),
         rating=message.rating,
         rating_reason=message.rating_reason,
+        beside_id=message.beside_id,
         version_ids=list(message.version_ids),
     )
 

@@ -62,6 +62,10 @@ class Belongings(Protocol):
         """Delete everything of an identity."""
         ...
 
+    def sign_out(self, connection: sa.Connection, owner: IdentityId) -> None:
+        """Delete what is not kept of an identity that signs out."""
+        ...
+
     def deleted(self) -> None:
         """Hear that such a deletion is committed."""
         ...
@@ -258,9 +262,14 @@ class AccountService:
         return Entry(account=_existing(connection, account_id), secret=secret)
 
     async def sign_out(self, session: Session) -> None:
-        """End a session; one that has ended already is left at that."""
-        end = partial(store.delete_session, account_id=session.account_id, session_id=session.id)
+        """End a session, and what is not kept of the account; one that has ended already is left at that."""
+
+        def end(connection: sa.Connection) -> None:
+            store.delete_session(connection, session.account_id, session.id)
+            self._belongings.sign_out(connection, session.account_id)
+
         await self._database.write(Actor(session.account_id), end)
+        self._belongings.deleted()
 
     async def find(self, identity: IdentityId) -> Account | None:
         """Return the account of an identity, if it has one."""

@@ -11,7 +11,7 @@ from penstock.actor import SYSTEM, IdentityId
 from penstock.chats import store
 from penstock.chats.changes import Changes, MessageStatusSet
 from penstock.chats.context import choose
-from penstock.chats.model import Message
+from penstock.chats.model import Chat, Message
 from penstock.db.database import Database
 from penstock.db.schema import now_ms
 from penstock.keys.service import KeyService
@@ -72,7 +72,8 @@ class Answer:
         if is_empty and (question_id := store.question_in_vain(connection, run.message_id)):
             quotas.give_back(connection, question_id)
         quotas.forget_past(connection, now_ms)
-        status = "completed" if end.status in {"completed", "stopped"} else "error"
+        ended = _chosen(connection, chat, run.message_id) or end.status
+        status = "completed" if ended in {"completed", "stopped"} else "error"
         if chat.live_run_id is not None:
             status = "streaming"
         store.update_chat(connection, SYSTEM, run.chat_id, status=status, updated_at=now)
@@ -80,6 +81,14 @@ class Answer:
         changes.touch(run.chat_id)
         changes.end(run, end.status)
         return changes.write(connection, now)
+
+
+def _chosen(connection: sa.Connection, chat: Chat, answer_id: str) -> str | None:
+    """Return how the answer ended that stands beside this one, where the chat goes on from that."""
+    if chat.leaf_id in {None, answer_id}:
+        return None
+    leaf = store.get_message(connection, SYSTEM, chat.id, chat.leaf_id or "")
+    return leaf.status if leaf.beside_id == answer_id else None
 
 
 def begin_answer(connection: sa.Connection, run: Run, changes: Changes) -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from penstock.actor import Actor, IdentityId
-from penstock.chats import changes, store
+from penstock.chats import changes, ending, store
 from penstock.chats.filing import store as filing
 from penstock.chats.templates import store as templates
 from penstock.chats.transfer import store as transfer
@@ -11,6 +11,7 @@ from penstock.db.owned import move_owned
 from penstock.keys import store as keys
 from penstock.keys.service import move_keys
 from penstock.keys.vault import Vault
+from penstock.kit.clock import Clock
 from penstock.limits import store as quotas
 from penstock.runs import store as runs
 from penstock.runs.lease import STOP_TOPIC
@@ -24,10 +25,11 @@ class Belongings:
     Implements `auth.service.Belongings`.
     """
 
-    def __init__(self, wake: Wake, vault: Vault) -> None:
-        """Take what tells workers that runs are gone, and what seals keys for their new owner."""
+    def __init__(self, wake: Wake, vault: Vault, clock: Clock) -> None:
+        """Take what tells workers that runs are gone, what seals keys for their new owner, and what time it is."""
         self._wake = wake
         self._vault = vault
+        self._clock = clock
 
     def move(self, connection: sa.Connection, old: IdentityId, new: IdentityId) -> None:
         """Make everything of one identity another's; live runs go on.
@@ -43,6 +45,7 @@ class Belongings:
     def delete(self, connection: sa.Connection, owner: IdentityId) -> None:
         """Delete everything of an identity; live runs stop."""
         actor = Actor(owner)
+        ending.end_all(connection, owner, self._clock())
         streams.delete(connection, [*runs.paths_of_owner(connection, actor), changes.path_of(owner)])
         store.delete_chats(connection, actor)
         filing.delete_folders(connection, actor)
@@ -50,6 +53,10 @@ class Belongings:
         transfer.delete_jobs(connection, actor)
         keys.forget(connection, owner)
         quotas.forget(connection, owner)
+
+    def sign_out(self, connection: sa.Connection, owner: IdentityId) -> None:
+        """Delete what is not kept of an identity that signs out; live runs of that stop."""
+        ending.end_all(connection, owner, self._clock())
 
     def deleted(self) -> None:
         """Let workers find their runs gone, and close the connections to providers."""

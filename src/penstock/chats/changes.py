@@ -47,6 +47,7 @@ class ListedChat(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pinned: bool
     archived: bool
     live_run_id: str | None
+    live_run_ids: Sequence[str]
     queued_run_ids: Sequence[str]
 
 
@@ -230,6 +231,7 @@ def _listed(chat: Chat) -> ListedChat:
         pinned=chat.pinned,
         archived=chat.archived,
         live_run_id=chat.live_run_id,
+        live_run_ids=chat.live_run_ids,
         queued_run_ids=chat.queued_run_ids,
     )
 

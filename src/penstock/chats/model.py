@@ -5,6 +5,7 @@ ChatError
 ├── MessageNotFound
 ├── MessageEmpty, MessageTooLong    the text that was sent cannot be used
 ├── CursorInvalid, ReactionInvalid
+├── ChatTemporary, ChatKept         a chat that is not kept, and one that is
 └── NothingToContinue, NothingToRegenerate, NothingToEdit
 """
 
@@ -68,11 +69,26 @@ class ReactionInvalid(InvalidInput):
     code = "reaction_invalid"
 
 
+class ChatTemporary(Conflict):
+    """This chat is temporary: it is neither shared nor exported."""
+
+    code = "chat_temporary"
+
+
+class ChatKept(Conflict):
+    """This chat is kept. Begin a new one for what is not to be kept."""
+
+    code = "chat_kept"
+
+
 class NothingToEdit(InvalidInput):
     """Only a message of your own can be written anew."""
 
     code = "nothing_to_edit"
 
+
+TEMPORARY = "temporary"
+"""The origin of chats that are gone an hour after their last activity."""
 
 ChatStatus = Literal["idle", "streaming", "completed", "error"]
 MessageStatus = Literal["pending", "streaming", "completed", "stopped", "failed", "interrupted"]
@@ -109,18 +125,28 @@ class Chat:
     """What messages are answered with that say nothing else."""
     system_prompt: str | None = None
     """Likewise."""
-    live_run_ids: Sequence[str] = ()
-    """Of the runs that are not over, in line."""
+    line: Sequence[Sequence[str]] = ()
+    """The runs that are not over, in line; two that answer side by side have one place in it."""
+
+    @property
+    def live_run_ids(self) -> Sequence[str]:
+        """The runs that are answering now: one, or two side by side."""
+        return self.line[0] if self.line else ()
 
     @property
     def live_run_id(self) -> str | None:
-        """The run that is answering now."""
-        return self.live_run_ids[0] if self.live_run_ids else None
+        """The run that is answering now, of two the first."""
+        return self.line[0][0] if self.line else None
 
     @property
     def queued_run_ids(self) -> Sequence[str]:
         """The runs that wait for it, in the order in which they will answer."""
-        return self.live_run_ids[1:]
+        return tuple(run_id for place in self.line[1:] for run_id in place)
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether it is gone an hour after its last activity, and its words stand in streams only."""
+        return self.origin == TEMPORARY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +198,8 @@ class Message:
     """Emoji."""
     rating: Rating | None = None
     rating_reason: str | None = None
+    beside_id: str | None = None
+    """The answer of another model that was asked for with this one."""
     version_ids: Sequence[str] = ()
     """Of the messages that follow the same one, oldest first: this one, its edits or other answers."""
 

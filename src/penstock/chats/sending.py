@@ -8,10 +8,12 @@ import msgspec
 import sqlalchemy as sa
 
 from penstock.actor import Actor, IdentityId
-from penstock.chats import store
+from penstock.chats import store, temporary
 from penstock.chats.changes import Changes, MessageStatusSet
 from penstock.chats.model import (
+    TEMPORARY,
     Chat,
+    ChatKept,
     ChatNotFound,
     Message,
     MessageEmpty,
@@ -87,6 +89,8 @@ class Send:
     """The client's own id of the new message: sending it again finds the first run."""
     model: str | None = None
     """None: the chat's own, else the default."""
+    compare_with: str | None = None
+    """Another model, to answer the same side by side."""
     default_model: str = ""
     """Filled in by the service."""
     settings: Mapping[str, Any] | None = None
@@ -98,7 +102,7 @@ class Send:
     when_busy: WhenBusy = "reject"
     """What becomes of a new message while the chat is still answering."""
     origin: str | None = None
-    """Of a chat that is begun; None: a person's."""
+    """Of a chat that is begun; None: a person's. What is not to be kept goes on in a temporary chat only."""
     task: Task | None = None
     """None: it answers, and that is all."""
 
@@ -133,8 +137,8 @@ class Sending:
         if send.trigger == "submit-message":
             self._check_text(send.text)
         own = await self._keys.providers(owner)
-        if send.model is not None:
-            self._check_model(send.model, replace(send, own_keys=own))
+        for model in filter(None, (send.model, send.compare_with)):
+            self._check_model(model, replace(send, own_keys=own))
         send = replace(send, default_model=await self._router.default(own), own_keys=own)
         act = {
             "submit-message": self._submit,
@@ -183,6 +187,7 @@ class Sending:
                 status="completed",
                 text=text,
                 client_id=client_id,
+                is_temporary=chat.is_temporary,
                 now=now,
             )
             title = _title(chat, text)
@@ -246,6 +251,7 @@ class Sending:
             status="completed",
             text=send.text,
             client_id=send.client_message_id,
+            is_temporary=chat.is_temporary,
             now=now,
         )
         self._charge(connection, send, question)
@@ -312,43 +318,57 @@ class Sending:
         changes: Changes,
         place: int = 0,
     ) -> Run:
-        """Store an empty answer to the question, and the run that will write it when its turn comes."""
+        """Store an empty answer to the question, and the run that will write it when its turn comes.
+
+        Of two that are to be compared both, side by side; the first of them is on the chosen path, and returned.
+        """
         model = send.model or chat.model or send.default_model
-        self._check_model(model, send)
-        answer_id, run_id = new_id(), new_id()
-        answer = store.insert_message(
-            connection,
-            message_id=answer_id,
-            chat_id=chat.id,
-            owner=chat.owner_id,
-            parent=question,
-            role="assistant",
-            status="pending" if place else "streaming",
-            text="",
-            model=model,
-            settings=send.settings,
-            run_id=run_id,
-            now=now,
-        )
-        begun = Begun(run_id=run_id, chat_id=chat.id, message_id=answer_id, model=model)
-        run = runs.insert(
-            connection,
-            run_id=run_id,
-            kind=send.task.kind if send.task else "answer",
-            owner=chat.owner_id,
-            chat_id=chat.id,
-            message_id=answer_id,
-            model=model,
-            settings=send.settings or {},
-            opening_events=send.task.begin(connection, begun, changes) if send.task else (),
-            place=place,
-            now=now,
-        )
-        self._busy(connection, chat, answer_id, model, now, _title(chat, question.text))
+        models = [model] if send.compare_with is None else [model, send.compare_with]
+        for each in models:
+            self._check_model(each, send)
+        pairs = [(new_id(), new_id()) for _ in models]
+        started: list[Run] = []
+        for lane, (answer_id, run_id) in enumerate(pairs):
+            beside_id, beside_run_id = pairs[1 - lane] if len(pairs) > 1 else (None, None)
+            begun = Begun(run_id=run_id, chat_id=chat.id, message_id=answer_id, model=models[lane])
+            answer = store.insert_message(
+                connection,
+                message_id=answer_id,
+                chat_id=chat.id,
+                owner=chat.owner_id,
+                parent=question,
+                role="assistant",
+                status="pending" if place else "streaming",
+                text="",
+                model=models[lane],
+                settings=send.settings,
+                run_id=run_id,
+                beside_id=beside_id,
+                is_temporary=chat.is_temporary,
+                now=now,
+            )
+            run = runs.insert(
+                connection,
+                run_id=run_id,
+                kind=send.task.kind if send.task else "answer",
+                owner=chat.owner_id,
+                chat_id=chat.id,
+                message_id=answer_id,
+                model=models[lane],
+                settings=send.settings or {},
+                opening_events=send.task.begin(connection, begun, changes) if send.task else (),
+                place=place,
+                lane=lane,
+                beside_id=beside_run_id,
+                now=now,
+            )
+            changes.add(answer)
+            changes.start(run)
+            started.append(run)
+        first = started[0]
+        self._busy(connection, chat, first.message_id, model, now, _title(chat, question.text))
         changes.touch(chat.id)
-        changes.add(answer)
-        changes.start(run)
-        return run
+        return first
 
     @staticmethod
     def _busy(
@@ -372,7 +392,7 @@ class Sending:
         if chat_id is None and send.alias is not None:
             chat_id = store.find_named(connection, actor, send.alias)
         if chat_id is not None:
-            return _hold_chat(connection, actor, chat_id, send)
+            return _refuse_kept(_hold_chat(connection, actor, chat_id, send), send)
         if send.message_id or send.parent_id:
             raise ChatNotFound
         chat_id = new_id()
@@ -381,7 +401,7 @@ class Sending:
             chat_id=chat_id,
             owner=owner,
             alias=send.alias,
-            title=title_of(send.text),
+            title=temporary.TITLE if send.origin == TEMPORARY else title_of(send.text),
             now=now,
             origin=send.origin,
         )
@@ -391,7 +411,7 @@ class Sending:
         chat_id = send.chat_id or (send.alias and store.find_named(connection, actor, send.alias))
         if not chat_id:
             raise ChatNotFound
-        return store.lock_chat(connection, actor, chat_id)
+        return _refuse_kept(store.lock_chat(connection, actor, chat_id), send)
 
     def _target(self, connection: sa.Connection, chat: Chat, send: Send) -> Message:
         """Find the message that is meant: the named one, else the chat's last."""
@@ -406,6 +426,13 @@ def _hold_chat(connection: sa.Connection, actor: Actor, chat_id: str, send: Send
     if send.when_busy == "interrupt" and is_id(chat_id):
         runs.line_of(connection, actor, chat_id, lock=True)
     return store.lock_chat(connection, actor, chat_id)
+
+
+def _refuse_kept(chat: Chat, send: Send) -> Chat:
+    """Raise ChatKept where something that is not to be kept would be; else return the chat."""
+    if send.origin == TEMPORARY and not chat.is_temporary:
+        raise ChatKept
+    return chat
 
 
 def _started(connection: sa.Connection, owner: IdentityId, send: Send) -> Run | None:
@@ -468,7 +495,7 @@ def _take_place(connection: sa.Connection, chat: Chat, when_busy: WhenBusy) -> i
             raise RunLive(None, runId=chat.live_run_id)
         case "enqueue":
             # Those that are to be stopped are as good as gone; of the others one is being answered.
-            if sum(not run.stop_requested for run in line) > MAX_QUEUED:
+            if len({run.place for run in line if not run.stop_requested}) > MAX_QUEUED:
                 raise QueueFull(None, runId=chat.live_run_id, limit=MAX_QUEUED)
         case "interrupt":
             runs.request_stops(connection, line)

@@ -21,6 +21,7 @@ from penstock.chats.transactions import Transactions
 from penstock.kit.ids import new_id
 from penstock.runs import store as runs
 from penstock.runs.lease import STOP_TOPIC
+from penstock.runs.model import Run
 from penstock.streams import store as streams
 from penstock.streams.model import Position, StreamNotFound
 
@@ -155,6 +156,16 @@ class ChatService:
 
         return await self._transactions.read(actor, load)
 
+    async def beside(self, actor: Actor, run: Run) -> Run | None:
+        """Return the run that was started with the actor's first run of an answer, for the one beside it."""
+
+        def load(connection: sa.Connection) -> Run | None:
+            beside_id = store.get_message(connection, actor, run.chat_id, run.message_id).beside_id
+            run_id = beside_id and store.first_run(connection, actor, beside_id)
+            return runs.get(connection, actor, run_id) if run_id else None
+
+        return await self._transactions.read(actor, load)
+
     async def change(self, actor: Actor, chat_id: str, change: ChatChange) -> Chat:
         """Change what is given of the chat. Raises ChatNotFound, MessageNotFound or FolderNotFound."""
 
@@ -189,7 +200,6 @@ class ChatService:
         def delete(connection: sa.Connection, changes: Changes) -> None:
             for chat_id in sorted(set(chat_ids)):  # in one order: nobody waits in a circle
                 chat = store.get_chat(connection, actor, chat_id)
-                streams.delete(connection, runs.paths_of_chat(connection, actor, chat.id))
                 store.delete_chat(connection, actor, chat.id)
                 changes.tell(ChatDelete(chat.id))
 

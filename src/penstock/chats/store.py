@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from penstock.actor import Actor, IdentityId
-from penstock.chats import tree
+from penstock.chats import temporary, tree
 from penstock.chats.model import (
     Chat,
     ChatNotFound,
@@ -31,7 +31,8 @@ from penstock.kit.ids import is_id
 from penstock.kit.text import is_storable
 from penstock.runs import store as runs
 from penstock.runs.execute import Outcome
-from penstock.runs.fold import text_of
+from penstock.runs.fold import Part, text_of
+from penstock.streams import store as streams
 
 _INPUT, _OUTPUT = message_table.c.input_tokens, message_table.c.output_tokens
 
@@ -135,7 +136,8 @@ def update_chat(connection: sa.Connection, actor: Actor, chat_id: str, **values:
 
 
 def delete_chat(connection: sa.Connection, actor: Actor, chat_id: str) -> None:
-    """Delete the actor's chat; its messages and runs go with it. Raises ChatNotFound."""
+    """Delete the actor's chat; its messages and runs go with it, and what they said. Raises ChatNotFound."""
+    streams.delete(connection, [*runs.paths_of_chat(connection, actor, chat_id), temporary.questions_path(chat_id)])
     deleted = connection.execute(sa.delete(chat_table).where(chat_table.c.id == chat_id, owned_by(actor, chat_table)))
     if deleted.rowcount == 0:
         raise ChatNotFound
@@ -169,8 +171,13 @@ def insert_message(
     model: str | None = None,
     settings: Mapping[str, Any] | None = None,
     run_id: str | None = None,
+    beside_id: str | None = None,
+    is_temporary: bool = False,
 ) -> Message:
-    """Store a message behind its parent and return it."""
+    """Store a message behind its parent and return it. The words of a temporary one are kept elsewhere."""
+    if text and is_temporary:
+        temporary.note(connection, chat_id=chat_id, message_id=message_id, owner=owner, text=text, now=now)
+        text = ""
     connection.execute(
         sa.insert(message_table).values(
             id=message_id,
@@ -187,6 +194,8 @@ def insert_message(
             model=model,
             settings=dict(settings or {}),
             run_id=run_id,
+            beside_id=beside_id,
+            is_temporary=is_temporary,
             created_at=now,
             completed_at=now if status == "completed" else None,
         )
@@ -199,7 +208,7 @@ def get_message(connection: sa.Connection, actor: Actor, chat_id: str, message_i
     row = find_owned(connection, actor, message_table, message_id)
     if row is None or row["chat_id"] != chat_id:
         raise MessageNotFound
-    return _message(row)
+    return _messages(connection, [row])[0]
 
 
 def find_sent(connection: sa.Connection, actor: Actor, client_id: str) -> Message | None:
@@ -211,7 +220,7 @@ def find_sent(connection: sa.Connection, actor: Actor, client_id: str) -> Messag
         .mappings()
         .one_or_none()
     )
-    return None if row is None else _message(row)
+    return None if row is None else _messages(connection, [row])[0]
 
 
 def get_named(connection: sa.Connection, actor: Actor, chat_id: str, name: str) -> Message:
@@ -233,19 +242,19 @@ def first_answer(connection: sa.Connection, actor: Actor, message: Message) -> M
         .mappings()
         .one_or_none()
     )
-    return None if row is None else _message(row)
+    return None if row is None else _messages(connection, [row])[0]
 
 
 def question_in_vain(connection: sa.Connection, answer_id: str) -> str | None:
-    """Return the id of the question that a message answers, if no answer to it holds anything."""
+    """Return the id of the question that a message answers, if no answer to it holds anything, or may yet."""
     question_id = connection.scalar(sa.select(message_table.c.parent_id).where(message_table.c.id == answer_id))
-    answers = connection.scalars(
-        sa.select(message_table.c.parts).where(
-            message_table.c.parent_id == question_id, message_table.c.role == "assistant"
-        )
+    query = sa.select(message_table).where(
+        message_table.c.parent_id == question_id, message_table.c.role == "assistant"
     )
-    holds_anything = any(part["type"] != "step-start" for parts in answers for part in parts)
-    return None if holds_anything else question_id
+    for answer in _messages(connection, connection.execute(query).mappings().all()):
+        if answer.status in {"pending", "streaming"} or any(part["type"] != "step-start" for part in answer.parts):
+            return None
+    return question_id
 
 
 def first_run(connection: sa.Connection, actor: Actor, message_id: str) -> str | None:
@@ -262,13 +271,13 @@ def list_path(connection: sa.Connection, last_id: str, limit: int) -> list[Messa
     """Return the path that ends with a message, found as its owner's by the caller: up to `limit`, oldest first."""
     # By id alone: told the owner as well, SQLite would look through all that is theirs.
     query = sa.select(message_table).where(message_table.c.id.in_(tree.path_ids(connection, last_id, limit)))
-    return [_message(row) for row in connection.execute(query.order_by(message_table.c.depth)).mappings()]
+    return _messages(connection, connection.execute(query.order_by(message_table.c.depth)).mappings().all())
 
 
 def list_messages(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Message]:
     """Return the messages of these ids, found as their owner's by the caller, by id."""
     query = sa.select(message_table).where(message_table.c.id.in_(ids))  # by id alone, as above
-    return {row["id"]: _message(row) for row in connection.execute(query).mappings()}
+    return {each.id: each for each in _messages(connection, connection.execute(query).mappings().all())}
 
 
 def with_versions(connection: sa.Connection, chat_id: str, messages: Sequence[Message]) -> list[Message]:
@@ -307,14 +316,14 @@ def update_message(connection: sa.Connection, message_id: str, **values: Any) ->
 def end_message(
     connection: sa.Connection, message_id: str, outcome: Outcome, now: Millis, record: Mapping[str, Any] | None
 ) -> None:
-    """Store an answer, how it ended, and who was asked."""
+    """Store an answer, how it ended, and who was asked. Of a temporary one the log keeps the words."""
     end = outcome.end
+    said = {"parts": msgspec.to_builtins(outcome.parts), "text": text_of(outcome.parts)}
     update_message(
         connection,
         message_id,
+        **({} if temporary.is_temporary(connection, message_id) else said),
         status=end.status,
-        parts=msgspec.to_builtins(outcome.parts),
-        text=text_of(outcome.parts),
         finish_reason=end.finish_reason,
         input_tokens=end.usage.input_tokens if end.usage else None,
         output_tokens=end.usage.output_tokens if end.usage else None,
@@ -327,7 +336,7 @@ def end_message(
     )
 
 
-def _chat(row: sa.RowMapping, live: Mapping[str, Sequence[str]]) -> Chat:
+def _chat(row: sa.RowMapping, live: Mapping[str, Sequence[Sequence[str]]]) -> Chat:
     status: ChatStatus = row["status"]
     return Chat(
         id=row["id"],
@@ -348,11 +357,17 @@ def _chat(row: sa.RowMapping, live: Mapping[str, Sequence[str]]) -> Chat:
         origin=row["origin"],
         settings=row["settings"],
         system_prompt=row["system_prompt"],
-        live_run_ids=live.get(row["id"], ()),
+        line=live.get(row["id"], ()),
     )
 
 
-def _message(row: sa.RowMapping) -> Message:
+def _messages(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[Message]:
+    """Return the messages of these rows with what they say, wherever that stands."""
+    said = temporary.parts_of(connection, rows)
+    return [_message(row, said.get(row["id"])) for row in rows]
+
+
+def _message(row: sa.RowMapping, said: Sequence[Mapping[str, Any]] | None) -> Message:
     code = row["error_code"]
     return Message(
         id=row["id"],
@@ -361,8 +376,8 @@ def _message(row: sa.RowMapping) -> Message:
         depth=row["depth"],
         role=row["role"],
         status=row["status"],
-        parts=row["parts"],
-        text=row["text"],
+        parts=row["parts"] if said is None else said,
+        text=row["text"] if said is None else text_of(msgspec.convert(said, list[Part])),
         model=row["model"],
         settings=row["settings"],
         record=row["record"],
@@ -376,4 +391,5 @@ def _message(row: sa.RowMapping) -> Message:
         reactions=row["reactions"] or (),
         rating=row["rating"],
         rating_reason=row["rating_reason"],
+        beside_id=row["beside_id"],
     )

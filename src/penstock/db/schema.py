@@ -84,7 +84,8 @@ chat = sa.Table(
     sa.Column(
         "origin",
         sa.String(16),
-        comment="completion: made for a program; project: it builds; both are in no list; none: a person's",
+        comment="completion: made for a program; project: it builds; temporary: it is not kept; these are in no list;"
+        " none: a person's",
     ),
     sa.Column("folder_id", Id, comment="where it is kept"),
     sa.Column("tags", sa.JSON(none_as_null=True), comment="names, sorted"),
@@ -95,6 +96,12 @@ chat = sa.Table(
     sa.CheckConstraint("status IN ('idle', 'streaming', 'completed', 'error')", name="status"),
     sa.Index("ix_chat_owner_id_updated_at_id", "owner_id", "updated_at", "id"),
     sa.Index("ix_chat_owner_id_source_digest", "owner_id", "source_digest"),
+    sa.Index(
+        "ix_chat_temporary_updated_at",
+        "updated_at",
+        sqlite_where=sa.text("origin = 'temporary'"),
+        postgresql_where=sa.text("origin = 'temporary'"),
+    ),
 )
 
 message = sa.Table(
@@ -127,6 +134,14 @@ message = sa.Table(
     sa.Column("reactions", sa.JSON(none_as_null=True), comment="emoji"),
     sa.Column("rating", sa.String(4), comment="up, down"),
     sa.Column("rating_reason", sa.Text),
+    sa.Column("beside_id", Id, comment="the answer of another model that was asked for with it"),
+    sa.Column(
+        "is_temporary",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="what it says stands in streams only; parts and text stay empty",
+    ),
     sa.UniqueConstraint("owner_id", "client_id"),
     sa.CheckConstraint("role IN ('user', 'assistant')", name="role"),
     sa.CheckConstraint(
@@ -251,6 +266,7 @@ run = sa.Table(
     sa.Column("compacted_at", Big, comment="since then its log is small"),
     sa.Column("swept_at", Big, comment="since then its log is gone"),
     sa.Column("place", sa.Integer, nullable=False, server_default="0", comment="in the line of its chat's live runs"),
+    sa.Column("lane", sa.Integer, nullable=False, server_default="0", comment="1: of two in one place the second"),
     sa.CheckConstraint(
         "status IN ('queued', 'running', 'completed', 'stopped', 'failed', 'interrupted')", name="status"
     ),
@@ -258,6 +274,7 @@ run = sa.Table(
         "uq_run_live_chat",
         "chat_id",
         "place",
+        "lane",
         unique=True,
         sqlite_where=sa.text("status IN ('queued', 'running')"),
         postgresql_where=sa.text("status IN ('queued', 'running')"),
@@ -265,6 +282,7 @@ run = sa.Table(
     sa.Index(
         "uq_run_running_chat",
         "chat_id",
+        "lane",
         unique=True,
         # One that is to be stopped ends without a look at the model: it need not wait for its turn.
         sqlite_where=sa.text("status = 'running' AND NOT stop_requested"),

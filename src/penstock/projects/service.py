@@ -32,12 +32,10 @@ from penstock.projects.model import (
     VersionEmpty,
     VersionLive,
 )
-from penstock.runs import store as runs
 from penstock.runs.lease import STOP_TOPIC
 from penstock.runs.model import Run
 from penstock.runs.service import RunService
 from penstock.sandbox.stacks import stack_named
-from penstock.streams import store as streams
 from penstock.streams.model import Position
 
 
@@ -377,7 +375,6 @@ class ProjectService:
 
         def delete(connection: sa.Connection, changes: Changes) -> None:
             project = store.get_project(connection, actor, project_id)
-            streams.delete(connection, runs.paths_of_chat(connection, actor, project.chat_id))
             chats.delete_chat(connection, actor, project.chat_id)
             changes.tell(ProjectDelete(project.id))
 

@@ -13,11 +13,13 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", r
     """What all events share: a `type`, camelCase fields, nothing for fields that are not set."""
 
 
-class RunRef(msgspec.Struct, frozen=True, rename="camel"):
+class RunRef(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """Where an answer belongs."""
 
     chat_id: str
     run_id: str
+    beside_run_id: str | None = None
+    """Of the answer of another model that was asked for with it."""
 
 
 class Start(Event, frozen=True, tag="start"):

@@ -5,7 +5,8 @@ queued ──► running ──► completed | stopped | failed | interrupted
    └──────────┘ handed over when its worker drains
 
 The live runs of a chat stand in line. The first is answering, or will be as soon as a worker has it; each of the others
-waits until all before it are over. One that is to be stopped leaves the line at once: it asks nobody.
+waits until all before it are over. One that is to be stopped leaves the line at once: it asks nobody. Two that were
+asked for as one stand side by side: in one place, each in a lane of its own, and answer at the same time.
 
 RunError
 ├── RunNotFound
@@ -77,6 +78,8 @@ class Run:
     status: RunStatus
     place: int
     """In the line of its chat's live runs: those with a lower one come first."""
+    lane: int
+    """0, or 1 for the second of two that stand side by side in one place."""
     model: str
     settings: Mapping[str, Any]
     """What was asked for beside the model: temperature, maxTokens, systemPrompt."""

@@ -34,14 +34,16 @@ def insert(
     base: Sequence[Part] = (),
     opening_events: Sequence[RunEvent] = (),
     place: int = 0,
+    lane: int = 0,
+    beside_id: str | None = None,
     now: Millis,
 ) -> Run:
     """Queue a run and open its stream, which begins with what the message holds already (EV2, EV8).
 
     Between that and the first step stand the opening events of its kind.
 
-    Its place is behind all live runs of the chat, as the caller sees them behind the chat's lock. Raises RunLive when
-    somebody has that place: the database's index decides.
+    Its place is behind all live runs of the chat, as the caller sees them behind the chat's lock, but for the one that
+    it stands beside, in another lane. Raises RunLive when somebody has that place: the database's index decides.
     """
     run = Run(
         id=run_id,
@@ -51,6 +53,7 @@ def insert(
         message_id=message_id,
         status="queued",
         place=place,
+        lane=lane,
         model=model,
         settings=settings,
         epoch=0,
@@ -67,6 +70,7 @@ def insert(
                 message_id=message_id,
                 status="queued",
                 place=place,
+                lane=lane,
                 model=model,
                 settings=dict(settings),
                 created_at=now,
@@ -76,15 +80,16 @@ def insert(
         if "uq_run_live_chat" in str(error.orig) or "run.chat_id" in str(error.orig):
             raise RunLive from error
         raise
-    streams.create(
-        connection, run.stream_path, owner, now, [encode(event) for event in opening(run, base, opening_events)]
-    )
+    events = opening(run, base, opening_events, beside_id)
+    streams.create(connection, run.stream_path, owner, now, [encode(event) for event in events])
     return run
 
 
-def opening(run: Run, base: Sequence[Part], of_kind: Sequence[RunEvent] = ()) -> list[RunEvent]:
+def opening(
+    run: Run, base: Sequence[Part], of_kind: Sequence[RunEvent] = (), beside_id: str | None = None
+) -> list[RunEvent]:
     """Return the events that every log begins with: readers see at once which answer this is."""
-    return [Start(run.message_id, RunRef(run.chat_id, run.id)), *replay(base), *of_kind, StartStep()]
+    return [Start(run.message_id, RunRef(run.chat_id, run.id, beside_id)), *replay(base), *of_kind, StartStep()]
 
 
 def forget_settings(connection: sa.Connection, run_id: str) -> None:
@@ -100,17 +105,20 @@ def get(connection: sa.Connection, actor: Actor, run_id: str) -> Run:
     return _run(row)
 
 
-def live_of_chats(connection: sa.Connection, actor: Actor, chat_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Return the ids of the runs that are not over, by chat, in line: the first is answering, the others wait."""
+def live_of_chats(connection: sa.Connection, actor: Actor, chat_ids: Sequence[str]) -> dict[str, list[list[str]]]:
+    """Return the ids of the runs that are not over, by chat and place, in line: those of the first place are answering.
+
+    The others wait.
+    """
     rows = connection.execute(
-        sa.select(run_table.c.chat_id, run_table.c.id)
+        sa.select(run_table.c.chat_id, run_table.c.place, run_table.c.id)
         .where(run_table.c.chat_id.in_(chat_ids), run_table.c.status.in_(LIVE), owned_by(actor, run_table))
-        .order_by(run_table.c.chat_id, run_table.c.place)
+        .order_by(run_table.c.chat_id, run_table.c.place, run_table.c.lane)
     )
-    lines: dict[str, list[str]] = {}
+    lines: dict[str, dict[int, list[str]]] = {}
     for row in rows:
-        lines.setdefault(row.chat_id, []).append(row.id)
-    return lines
+        lines.setdefault(row.chat_id, {}).setdefault(row.place, []).append(row.id)
+    return {chat_id: list(places.values()) for chat_id, places in lines.items()}
 
 
 def line_of(connection: sa.Connection, actor: Actor, chat_id: str, *, lock: bool = False) -> list[Run]:
@@ -121,7 +129,7 @@ def line_of(connection: sa.Connection, actor: Actor, chat_id: str, *, lock: bool
     query = (
         sa.select(run_table)
         .where(run_table.c.chat_id == chat_id, run_table.c.status.in_(LIVE), owned_by(actor, run_table))
-        .order_by(run_table.c.place)
+        .order_by(run_table.c.place, run_table.c.lane)
     )
     return [_run(row) for row in connection.execute(query.with_for_update() if lock else query).mappings()]
 
@@ -159,7 +167,8 @@ def claim(
     """Take queued runs whose turn it is and runs whose lease has ended, of the kinds that the worker knows.
 
     Each gets a new epoch, and its older workers are fenced with it. A run's turn has come when all that stood before it
-    in its chat are over, which is for ever; one that is to be stopped asks nobody, and so need not wait for it.
+    in its chat are over, which is for ever; two in one place have their turn together. One that is to be stopped asks
+    nobody, and so need not wait for it.
     """
     earlier = run_table.alias("earlier")
     has_to_wait = sa.exists().where(
@@ -315,6 +324,7 @@ def _run(row: sa.RowMapping) -> Run:
         message_id=row["message_id"],
         status=row["status"],
         place=row["place"],
+        lane=row["lane"],
         model=row["model"],
         settings=row["settings"],
         epoch=row["epoch"],

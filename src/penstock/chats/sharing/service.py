@@ -11,7 +11,7 @@ from penstock.auth.secrets import HINT_CHARS, digest, new_secret
 from penstock.chats import store as chats
 from penstock.chats.bulk import insert_tree
 from penstock.chats.changes import Changes
-from penstock.chats.model import Chat
+from penstock.chats.model import Chat, ChatTemporary
 from penstock.chats.sharing import store
 from penstock.chats.sharing.model import (
     MOST_MESSAGES,
@@ -42,13 +42,15 @@ class SharingService:
     ) -> tuple[Share, str]:
         """Copy a path of the actor's chat as it is now, the chosen one by default; return it with its token.
 
-        Raises ChatNotFound, MessageNotFound, ShareOver, NothingToShare, ShareTooLarge or TooManyShares.
+        Raises ChatNotFound, ChatTemporary, MessageNotFound, ShareOver, NothingToShare, ShareTooLarge or TooManyShares.
         """
         now = self._transactions.now()
         if expires_at is not None and expires_at <= now:
             raise ShareOver
         # Before a password is hashed for it: whose chat it is not, does not keep the server busy.
-        await self._transactions.read(actor, partial(chats.get_chat, actor=actor, chat_id=chat_id))
+        chat = await self._transactions.read(actor, partial(chats.get_chat, actor=actor, chat_id=chat_id))
+        if chat.is_temporary:
+            raise ChatTemporary
         hashed = None if password is None else await self._passwords.hash(password)
         token = TOKEN_PREFIX + new_secret()
 

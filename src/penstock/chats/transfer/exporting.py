@@ -15,7 +15,7 @@ from penstock.actor import SYSTEM, Actor
 from penstock.chats import store as chats
 from penstock.chats import tree
 from penstock.chats.filing import store as filing
-from penstock.chats.model import Chat, ChatNotFound, Message
+from penstock.chats.model import Chat, ChatNotFound, ChatTemporary, Message
 from penstock.chats.templates import store as templates
 from penstock.chats.transfer import form, markdown, store
 from penstock.chats.transfer.archive import Sink
@@ -57,10 +57,12 @@ class Exports:
         self._clock = clock
 
     async def take(self, actor: Actor, chat_id: str) -> Taken:
-        """Find a chat of an actor's. Raises ChatNotFound."""
+        """Find a chat of an actor's. Raises ChatNotFound or ChatTemporary."""
 
         def find(connection: sa.Connection) -> Taken:
             chat = chats.get_chat(connection, actor, chat_id)
+            if chat.is_temporary:
+                raise ChatTemporary
             path = tree.path_ids(connection, chat.leaf_id, chat.message_count) if chat.leaf_id else ()
             return Taken(
                 actor=actor,
