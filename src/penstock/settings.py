@@ -296,6 +296,23 @@ class Settings:
     max_message_chars: int = _setting("PENSTOCK_MAX_MESSAGE_CHARS", "10000", _positive, "longest message")
     max_body_bytes: int = _setting("PENSTOCK_MAX_BODY_BYTES", "8388608", _positive, "largest request body")
     max_import_bytes: int = _setting("PENSTOCK_MAX_IMPORT_BYTES", "1073741824", _positive, "largest file to bring in")
+    max_attachments: int = _setting("PENSTOCK_MAX_ATTACHMENTS", "10", _count(1, 100), "attachments of a message")
+    max_attachment_bytes: int = _setting(
+        "PENSTOCK_MAX_ATTACHMENT_BYTES", "10485760", _count(1024, 104_857_600), "largest picture to attach"
+    )
+    max_attachment_pixels: int = _setting(
+        "PENSTOCK_MAX_ATTACHMENT_PIXELS", "50000000", _count(1024, 200_000_000), "pixels of a picture to attach"
+    )
+    max_attached_text_bytes: int = _setting(
+        "PENSTOCK_MAX_ATTACHED_TEXT_BYTES", "1048576", _count(1024, 10_485_760), "largest text to attach"
+    )
+    max_unsent_bytes: int = _setting(
+        "PENSTOCK_MAX_UNSENT_BYTES", "67108864", _count(1024, 10_737_418_240), "attached and not sent, by one visitor"
+    )
+    unsent_days: float = _setting("PENSTOCK_UNSENT_DAYS", "1", _days, "until what was never sent is deleted")
+    private_hosts: tuple[str, ...] = _setting(
+        "PENSTOCK_PRIVATE_HOSTS", "", _hosts, "hosts at private addresses that attachments may be fetched from"
+    )
     long_poll_seconds: float = _setting("PENSTOCK_LONG_POLL_SECONDS", "20", _seconds, "longest wait of a long-poll")
     heartbeat_seconds: float = _setting("PENSTOCK_HEARTBEAT_SECONDS", "15", _seconds, "between comments on a stream")
     recycle_seconds: float = _setting(

@@ -16,10 +16,15 @@ from penstock.chats.answer import Answer
 from penstock.chats.completions import ORIGIN, Completion
 from penstock.db.database import Database, open_database
 from penstock.errors import InvalidInput
+from penstock.files import store as attachments
+from penstock.files.contents import Contents, FolderContents
+from penstock.files.fetch import Fetcher
+from penstock.files.model import Limits as FileLimits
+from penstock.files.service import FileService
 from penstock.inbox.service import ErrorInbox
 from penstock.keys.service import KeyService
 from penstock.keys.vault import Vault
-from penstock.kit.clock import wall_clock
+from penstock.kit.clock import DAY, wall_clock
 from penstock.kit.ids import new_id
 from penstock.kit.redact import Redactor
 from penstock.kit.tasks import TaskOwner
@@ -62,6 +67,8 @@ class Engine:
     tasks: TaskOwner
     metrics: Metrics
     inbox: ErrorInbox
+    contents: Contents
+    files: FileService
     worker: Worker
     sandbox: Sandbox
     sweeper: Sweeper
@@ -74,6 +81,7 @@ class Engine:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.database.close)
             stack.push_async_callback(self.transport.close)
+            stack.push_async_callback(self.files.close)
             stack.push_async_callback(self.tasks.cancel_all)
             await stack.enter_async_context(self.inbox.running())
             await self.wake.start()
@@ -119,7 +127,9 @@ def build_engine(settings: Settings) -> Engine:
         total_timeout=settings.total_timeout,
     )
     sandbox = build_sandbox(settings)
-    answers = Answer(database, router, keys, wall_clock)
+    contents = build_contents(settings)
+    files = FileService(database, contents, Fetcher(settings.private_hosts), wall_clock, file_limits(settings))
+    answers = Answer(database, router, keys, wall_clock, contents)
     building = Building(
         database=database,
         router=router,
@@ -155,6 +165,8 @@ def build_engine(settings: Settings) -> Engine:
         tasks=tasks,
         metrics=metrics,
         inbox=ErrorInbox(database, Redactor(settings.secrets), wall_clock, tasks),
+        contents=contents,
+        files=files,
         worker=worker,
         sandbox=sandbox,
         sweeper=Sweeper(
@@ -165,11 +177,28 @@ def build_engine(settings: Settings) -> Engine:
             others=[
                 partial(chats.delete_completions, limit=ROWS),
                 lambda connection: ending.sweep(connection, wall_clock()),
+                partial(attachments.delete_stale, age_ms=round(settings.unsent_days * DAY), limit=ROWS),
                 garbage.collect,
             ],
-            chores=[history.derive],
+            chores=[history.derive, files.sweep],
         ),
         is_alone=not settings.is_scaled,
+    )
+
+
+def build_contents(settings: Settings) -> Contents:
+    """Return where the bytes of attachments are kept."""
+    return FolderContents(settings.data_dir / "attachments")
+
+
+def file_limits(settings: Settings) -> FileLimits:
+    """Return what can be attached."""
+    return FileLimits(
+        count=settings.max_attachments,
+        size=settings.max_attachment_bytes,
+        text_size=settings.max_attached_text_bytes,
+        pixels=settings.max_attachment_pixels,
+        unsent=settings.max_unsent_bytes,
     )
 
 

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import json
+import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -27,6 +29,10 @@ from penstock.chats.transfer import store as transfer
 from penstock.chats.transfer.model import Job
 from penstock.db.database import Database
 from penstock.db.schema import metadata
+from penstock.files.contents import Contents, FolderContents
+from penstock.files.fetch import Fetcher
+from penstock.files.model import Limits
+from penstock.files.service import FileService
 from penstock.keys.service import KeyService
 from penstock.keys.vault import Vault
 from penstock.kit.clock import Clock, Millis, wall_clock
@@ -154,6 +160,8 @@ class Process:
     runs: RunService
     router: Router
     keys: KeyService
+    files: FileService
+    contents: Contents
 
     def worker(
         self,
@@ -175,7 +183,7 @@ class Process:
             take_over=take_over,
             total_timeout=total_timeout,
         )
-        answer = Answer(self.database, self.router, self.keys, wall_clock)
+        answer = Answer(self.database, self.router, self.keys, wall_clock, self.contents)
         return Worker(
             database=self.database,
             wake=self.wake,
@@ -217,8 +225,12 @@ async def process(
     quotas: Quotas | None = None,
     vendors: Sequence[VendorConfig] = (),
     routes: Sequence[Route] = (),
+    folder: Path | None = None,
 ) -> AsyncGenerator[Process]:
-    """Start the parts of a process, without a worker. The demo model is the only one but for those of vendors."""
+    """Start the parts of a process, without a worker. The demo model is the only one but for those of vendors.
+
+    Attachments are in the folder, else in one that is gone with the process.
+    """
     wake = wake or Wake()
     tails, metrics, transport, tasks = Tails(wake), Metrics(), Transport(), TaskOwner()
     writer = Writer(database, wake, tails, metrics)
@@ -227,6 +239,9 @@ async def process(
     keys = KeyService(database, catalog, Vault(lambda: ["a secret for tests"]), clock)
     transactions = Transactions(database, wake, clock)
     passwords = Passwords()
+    scratch = tempfile.TemporaryDirectory()
+    contents = FolderContents(folder or Path(scratch.name))
+    files = FileService(database, contents, Fetcher(), clock, Limits())
     await wake.start()
     await writer.start()
     try:
@@ -245,8 +260,12 @@ async def process(
             runs=RunService(database, wake),
             router=router,
             keys=keys,
+            files=files,
+            contents=contents,
         )
     finally:
+        scratch.cleanup()
+        await files.close()
         await writer.close()
         await wake.close()
         await tasks.cancel_all()

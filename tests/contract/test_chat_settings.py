@@ -33,7 +33,9 @@ async def test_messages_are_answered_with_what_their_chat_says_unless_they_say_m
         assert first | {"id": ""} == {"id": "", "temperature": 0.5, "systemPrompt": "Be brief."}
         second = await used(Send(text="Two", chat_id=chat_id, settings={"temperature": 1, "maxTokens": 9}))
         assert second | {"id": ""} == {"id": "", "temperature": 1, "maxTokens": 9, "systemPrompt": "Be brief."}
-        _, shown = await Outlook(database, ours.router, ours.keys, wall_clock).look(owner, chat_id, text="Three")
+        _, shown = await Outlook(database, ours.router, ours.keys, wall_clock, ours.contents).look(
+            owner, chat_id, text="Three"
+        )
         assert shown.turns[0].text == "Be brief."
         # Taken back: later messages have none of it, an answer that is made anew has what it had.
         await ours.chats.change(actor, chat_id, ChatChange(settings={}, prompts=True))

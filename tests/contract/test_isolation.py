@@ -28,7 +28,7 @@ pytestmark = pytest.mark.parametrize("place", ["postgres"], indirect=True)
 
 NOT_OURS = {"alembic_version"}
 """Tables that hold nothing of anybody, and that the roles of the program cannot reach at all."""
-SYSTEM_ONLY = {"chore", "error_event", "rate_window"}
+SYSTEM_ONLY = {"chore", "error_event", "kept_file", "rate_window"}
 """Tables of the installation, that only the system reaches."""
 
 
@@ -54,6 +54,7 @@ async def answered(database: Database) -> IdentityId:
     async with process(database, quotas=Quotas(daily={"anonymous": 3})) as ours, ours.working():
         run = await ours.sending.send(owner, Send(text="Hello", model="demo/tour", payer=payer))
         await ours.runs.ended(Actor(owner), run.id)
+        await ours.files.upload(owner, b"Mine", name="", said="text/plain")
         await ours.filing.create(owner, "Mine", None)
         await ours.sharing.create(Actor(owner), run.chat_id, leaf_id=None, password=None, expires_at=None)
         visitor = Visitor(identity=owner, kind="anonymous")

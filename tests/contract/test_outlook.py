@@ -17,7 +17,7 @@ async def test_b7_what_is_shown_beforehand_is_what_is_sent(database: Database, u
     owner = new_owner()
     vendors = [VendorConfig(id="openai", base_url=upstream.base_url)]
     async with process(database, vendors=vendors) as ours, ours.working():
-        outlook = Outlook(database, ours.router, ours.keys, wall_clock)
+        outlook = Outlook(database, ours.router, ours.keys, wall_clock, ours.contents)
         settings = {"systemPrompt": "Be brief."}
         run = await ours.sending.send(owner, Send(text="First", model="openai/echo-3", settings=settings))
         await ours.runs.ended(Actor(owner), run.id)
@@ -37,7 +37,7 @@ async def test_b7_what_is_shown_beforehand_is_what_is_sent(database: Database, u
 async def test_b7_nothing_is_stored_by_looking_and_only_one_s_own_is_shown(database: Database) -> None:
     owner = new_owner()
     async with process(database) as ours:
-        outlook = Outlook(database, ours.router, ours.keys, wall_clock)
+        outlook = Outlook(database, ours.router, ours.keys, wall_clock, ours.contents)
         chat = await ours.chats.create(owner, "Empty")
         _, choice = await outlook.look(owner, chat.id, text="Hello")
         assert [turn.text for turn in choice.turns] == ["Hello"]

@@ -160,7 +160,7 @@ class SlowEnd(Answer):
 
 async def test_the_end_of_a_run_is_not_torn_off(ours: Process) -> None:
     """A3, ownership 4: a stop, a lost lease and a closing worker come too late for a run that is being ended."""
-    worker = ours.worker(kind=SlowEnd(ours.database, ours.router, ours.keys, wall_clock))
+    worker = ours.worker(kind=SlowEnd(ours.database, ours.router, ours.keys, wall_clock, ours.contents))
     await worker.start()
     run = await ask(ours, max_tokens=3)
 
@@ -194,7 +194,7 @@ class Stumbling(Answer):
 
 async def test_an_unforeseen_error_ends_its_run_with_a_typed_event_and_no_other(ours: Process) -> None:
     """A3, A11, ownership 5."""
-    worker = ours.worker(kind=Stumbling(ours.database, ours.router, ours.keys, wall_clock))
+    worker = ours.worker(kind=Stumbling(ours.database, ours.router, ours.keys, wall_clock, ours.contents))
     await worker.start()
     try:
         runs = [await ask(ours, max_tokens=3) for _ in range(4)]
@@ -376,7 +376,7 @@ class Answering(Answer):
 
 async def test_an_answer_that_the_database_cannot_hold_ends_all_the_same(ours: Process) -> None:
     """A3, A7: a model can say NUL, which Postgres takes in no text; the run must not be claimed for ever."""
-    kind = Answering(ours.database, ours.router, ours.keys, wall_clock)
+    kind = Answering(ours.database, ours.router, ours.keys, wall_clock, ours.contents)
     kind.provider = Speaking([Text("before\0after"), Finish("stop")])
     run = await ask(ours)
     worker = ours.worker(lease_seconds=LEASE, kind=kind)

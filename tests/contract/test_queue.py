@@ -33,7 +33,7 @@ class Listening(Answer):
     """The kind `answer`, noting what each run asked its model."""
 
     def __init__(self, ours: Process) -> None:
-        super().__init__(ours.database, ours.router, ours.keys, wall_clock)
+        super().__init__(ours.database, ours.router, ours.keys, wall_clock, ours.contents)
         self.asked: dict[str, list[str]] = {}
 
     async def prepare(self, run: Run) -> Prepared:

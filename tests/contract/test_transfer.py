@@ -52,7 +52,7 @@ def left_in(folder: Path) -> list[str]:
 
 
 def imports_of(ours: Process, folder: Path) -> Imports:
-    return Imports(Transactions(ours.database, ours.wake, wall_clock), folder, max_bytes=MOST)
+    return Imports(Transactions(ours.database, ours.wake, wall_clock), folder, ours.files, max_bytes=MOST)
 
 
 async def pieces(data: bytes) -> AsyncIterator[bytes]:
@@ -76,7 +76,9 @@ async def bring(ours: Process, folder: Path, owner: IdentityId, data: bytes) -> 
 
 
 async def taken(ours: Process, owner: IdentityId, kind: Any = "json") -> bytes:
-    return b"".join([piece async for piece in Exports(ours.database, wall_clock).archive(Actor(owner), kind)])
+    return b"".join(
+        [piece async for piece in Exports(ours.database, wall_clock, ours.contents).archive(Actor(owner), kind)]
+    )
 
 
 def entries(data: bytes) -> dict[str, bytes]:
@@ -160,7 +162,7 @@ async def test_a_single_chat_comes_back_too(ours: Process, folder: Path) -> None
     """B9: and as Markdown it can be read."""
     owner, other = new_owner(), new_owner()
     chat_id = await full_life(ours, owner)
-    exports = Exports(ours.database, wall_clock)
+    exports = Exports(ours.database, wall_clock, ours.contents)
     document = b"".join([piece async for piece in exports.document(await exports.take(Actor(owner), chat_id))])
     job = await bring(ours, folder, other, document)
     assert (job.status, job.created) == ("completed", 1)
@@ -449,7 +451,7 @@ async def test_what_is_taken_away_is_never_in_memory_at_once(ours: Process) -> N
     sent = 0
     tracemalloc.start()
     try:
-        async for piece in Exports(ours.database, wall_clock).archive(Actor(owner), "json"):
+        async for piece in Exports(ours.database, wall_clock, ours.contents).archive(Actor(owner), "json"):
             sent += len(piece)
         _, peak = tracemalloc.get_traced_memory()
     finally:

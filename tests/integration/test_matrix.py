@@ -68,6 +68,8 @@ class Owner:
             "share",
             "project",
             "brought",
+            "attachment",
+            "unsent",
         ]
         hidden = [*(getattr(self.things, name) for name in names), self.other]
         return hidden if kind == "holder" else [*hidden, self.question, self.things.link]
@@ -95,6 +97,11 @@ def owner(people: Penstock) -> Iterator[Owner]:
         answered = ask(client, model="openai/echo-3-1", id=alias, messages=messages).start
         live = ask(client, until=4, message=other, model="openai/stall-3-1")
         folder = client.post("/api/folders", json={"name": other}).json()["id"]
+        files = {"file": ("x.txt", other.encode(), "text/plain")}
+        sent, unsent = (client.post("/api/attachments", files=files).json()["id"] for _ in range(2))
+        begun_with = {"message": other, "attachments": [{"id": sent}], "clientMessageId": uuid4().hex}
+        holding = client.post("/api/chats", json={"title": other}).json()["id"]
+        assert client.post(f"/api/chats/{holding}/messages", json=begun_with).status_code == 201
         template = client.post("/api/templates", json={"name": other, "text": other}).json()["id"]
         filed = {"folderId": folder, "tags": [other]}
         assert client.patch(f"/api/chats/{answered['chatId']}", json=filed).status_code == 200
@@ -117,6 +124,8 @@ def owner(people: Penstock) -> Iterator[Owner]:
             folder=folder,
             template=template,
             share=share["id"],
+            attachment=sent,
+            unsent=unsent,
             project=begun["projectId"],
             version=begun["versionId"],
             link=share["token"],

@@ -37,6 +37,9 @@ class Things:
     folder: str = field(default_factory=lambda: str(uuid4()))
     template: str = field(default_factory=lambda: str(uuid4()))
     share: str = field(default_factory=lambda: str(uuid4()))
+    attachment: str = field(default_factory=lambda: str(uuid4()))
+    """Sent with a message; nobody else's, also not by a link to another chat."""
+    unsent: str = field(default_factory=lambda: str(uuid4()))
     brought: str = field(default_factory=lambda: str(uuid4()))
     """A file that was brought in."""
     link: str = field(default_factory=lambda: f"psh_{uuid4().hex}")
@@ -99,6 +102,7 @@ SENT_BACK = "    303  303   303   303  403   303   303   403"
 FAREWELL = "     401  401   204   401  403   401   401   403"
 LEFT = "         204  204   204   204  403   204   204   403"
 TAKEN_IN = "     401  401   202   202  202   401   401   403"
+NO_FORM = "     422  422   422   422  422   401   401   403"
 LINK_READ = "    404  404   404   404  403   404   404   403    200"
 LINK_FOLLOWED = "404  404   404   404  403   404   404   403    303"
 LINK_COPIED = "  404  404   404   404  404   401   401   403    201"
@@ -227,15 +231,31 @@ TABLE: Mapping[str, tuple[Probe, ...]] = {
         Probe(FOREIGN_READ, "/api/chats/$own/messages?at=$message"),
     ),
     "POST /api/chats/{chat_id}/messages": (
+        Probe(THEIRS_CHANGED, "/api/chats/$own/messages", {"message": "x", "attachments": [{"id": "$attachment"}]}),
         Probe(THEIRS_CHANGED, "/api/chats/$chat/messages", {"message": "put there"}),
         Probe(THEIRS_CHANGED, "/api/chats/$chat/messages", {"message": "put there", "clientMessageId": "$alias"}),
     ),
-    "POST /api/chats/{chat_id}/context": (Probe(THEIRS_CHANGED, "/api/chats/$chat/context", {"message": "put there"}),),
+    "POST /api/chats/{chat_id}/context": (
+        Probe(THEIRS_CHANGED, "/api/chats/$chat/context", {"message": "put there"}),
+        Probe(THEIRS_CHANGED, "/api/chats/$own/context", {"attachments": ["$unsent"]}),
+    ),
+    "POST /api/attachments": (Probe(NO_FORM, "/api/attachments", {"file": "mine"}),),
+    "GET /api/attachments/{attachment_id}": (
+        Probe(THEIRS_READ, "/api/attachments/$attachment"),
+        Probe(THEIRS_READ, "/api/attachments/$unsent"),
+    ),
+    "DELETE /api/attachments/{attachment_id}": (
+        Probe(THEIRS_CHANGED, "/api/attachments/$attachment"),
+        Probe(THEIRS_CHANGED, "/api/attachments/$unsent"),
+    ),
     "DELETE /api/chats/{chat_id}": (
         Probe(THEIRS_CHANGED, "/api/chats/$chat"),
         Probe(THEIRS_CHANGED, "/api/chats/$live"),
     ),
     "POST /api/chat": (
+        Probe(THEIRS_CHANGED, "/api/chat", {"chatId": "$own", "message": "x", "attachments": [{"id": "$attachment"}]}),
+        Probe(THEIRS_CHANGED, "/api/chat", {"message": "x", "attachments": [{"id": "$unsent"}]}),
+        Probe(THEIRS_CHANGED, "/api/chat", {"message": "x", "attachments": [{"url": "/api/attachments/$unsent"}]}),
         Probe(THEIRS_CHANGED, "/api/chat", {"chatId": "$chat", "message": "put there"}),
         Probe(THEIRS_CHANGED, "/api/chat", {"conversationId": "$chat", "message": "put there"}),
         Probe(THEIRS_CHANGED, "/api/chat", {"chatId": "$live", "message": "put there", "whenBusy": "interrupt"}),

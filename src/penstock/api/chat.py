@@ -1,12 +1,13 @@
 """`POST /api/chat`: ask, in our words or in the AI SDK's; `GET /api/chat/{id}/stream`: take the answer up again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, cast
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from penstock.actor import Actor
+from penstock.api.attachments import AttachmentReference, FilePart
 from penstock.api.limits import Paying, limited
 from penstock.api.problems import LIMITED, CursorForeign
 from penstock.api.services import Asking, Services
@@ -15,6 +16,9 @@ from penstock.api.sse import FRAME_SCHEMA, UI_STREAM_HEADER, EventStream, chat_f
 from penstock.chats.model import TEMPORARY, Chat
 from penstock.chats.sending import Send, WhenBusy
 from penstock.chats.settings import Effort
+from penstock.errors import InvalidInput
+from penstock.files.model import Given
+from penstock.files.service import Reference
 from penstock.limits.model import Payer
 from penstock.projects.service import Order
 from penstock.runs.model import Run, RunNotFound
@@ -58,11 +62,26 @@ class SentMessage(BaseModel):
             return self.content or ""
         return "".join(str(part.get("text", "")) for part in self.parts if part.get("type") == "text")
 
+    def files(self) -> list[Reference] | None:
+        """Return what is attached to it; None where it says nothing of parts."""
+        if self.parts is None:
+            return None
+        try:
+            parts = [FilePart.model_validate(part) for part in self.parts if part.get("type") == "file"]
+        except ValidationError:
+            raise ValueError("A file has a url, and may have a mediaType and a filename") from None  # pydantic's way
+        return [part.to_reference() for part in parts]
+
 
 class ChatBody(Body):
     """What is asked. `message` with `chatId` are ours; `messages` with `id` are the AI SDK's."""
 
     message: str | None = None
+    attachments: list[AttachmentReference] | None = Field(
+        default=None,
+        max_length=100,
+        description="With `messageId` and without these, the new version has those of the message.",
+    )
     chat_id: str | None = Field(default=None, description="The chat to go on with; a new one without it.")
     model: str | None = Field(default=None, max_length=200, description="`provider/model`, see `/api/models`.")
     compare_with: str | None = Field(
@@ -154,7 +173,21 @@ class ChatBody(Body):
             raise ValueError("An answer is continued by one model")  # pydantic's way
         return self
 
-    def to_send(self, payer: Payer, filled: str | None = None) -> Send:
+    @model_validator(mode="after")
+    def known_files(self) -> Self:
+        """Refuse files that are not said as they are documented, before anything is done with them."""
+        self.references()
+        return self
+
+    def references(self) -> list[Reference] | None:
+        """Return what is attached to the new message; None where nothing is said of it."""
+        if self.trigger != "submit-message":
+            return None
+        if self.attachments is not None:
+            return [each.to_reference() for each in self.attachments]
+        return self.messages[-1].files() if self.messages and self.message is None else None
+
+    def to_send(self, payer: Payer, filled: str | None = None, files: Sequence[Given] | None = None) -> Send:
         """Return the request in the service's terms, counted for the payer, with what a template has made."""
         last = self.messages[-1] if self.messages else None
         is_submit = self.trigger == "submit-message"
@@ -164,6 +197,7 @@ class ChatBody(Body):
         return Send(
             trigger=self.trigger,
             text=own if filled is None else filled,
+            files=files,
             chat_id=self.chat_id,
             alias=self.id if self.chat_id is None else None,
             message_id=self.message_id,
@@ -176,6 +210,12 @@ class ChatBody(Body):
             when_busy=self.when_busy,
             origin=TEMPORARY if self.temporary else None,
         )
+
+
+class AttachmentsNotTaken(InvalidInput):
+    """A prompt for a project takes no attachments. Write into it what matters of them."""
+
+    code = "attachments_not_taken"
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {
@@ -191,7 +231,11 @@ async def start(services: Services, payer: Payer, body: ChatBody) -> Run:
     owner, filled = payer.visitor.identity, None
     if body.template_id is not None:
         filled = await services.templates.fill(owner, body.template_id, body.variables)
-    send = body.to_send(payer, filled)
+    references = body.references()
+    if references and body.project_id is not None:
+        raise AttachmentsNotTaken
+    files = None if references is None else await services.files.take(references)
+    send = body.to_send(payer, filled, files)
     if body.project_id is not None and body.trigger == "submit-message":
         order = Order(project_id=body.project_id, base_id=body.base_version_id, send=send, key=send.client_message_id)
         return await services.projects.ask(owner, order)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import Field, StringConstraints, model_validator
 
 from penstock.actor import Actor
+from penstock.api.attachments import AttachmentReference
 from penstock.api.chat import ModelSettings, Prompt
 from penstock.api.limits import limited
 from penstock.api.problems import LIMITED
@@ -104,8 +105,13 @@ class MessageMarks(Body):
 class NewMessage(Body):
     """A message to store."""
 
-    message: str
+    message: str = ""
     role: Literal["user"] = "user"
+    attachments: list[AttachmentReference] | None = Field(
+        default=None,
+        max_length=100,
+        description="With `messageId` and without these, the new version has those of the message.",
+    )
     client_message_id: str | None = Field(default=None, min_length=1, max_length=200)
     message_id: str | None = Field(default=None, description="The message of yours that this is another version of.")
     parent_id: str | None = Field(
@@ -207,12 +213,15 @@ def routes(services: Services) -> APIRouter:
     )
     async def add_message(chat_id: str, body: NewMessage, sender: Sender) -> MessageShape:
         """Store a message without asking for an answer."""
+        references = None if body.attachments is None else [each.to_reference() for each in body.attachments]
+        files = None if references is None else await services.files.take(references)
         return shape_message(
             await services.sending.add_message(
                 sender.identity,
                 chat_id,
                 body.message,
                 body.client_message_id,
+                files=files,
                 message_id=body.message_id,
                 parent_id=body.parent_id,
             )

@@ -1,5 +1,7 @@
 """`/api/chats/{id}/context`: what a model would be shown."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 from pydantic import Field
 
@@ -14,6 +16,9 @@ class ContextBody(Body):
     """What would be asked."""
 
     message: str | None = Field(default=None, max_length=100_000, description="As if it were sent now.")
+    attachments: list[Annotated[str, Field(max_length=200)]] = Field(
+        default_factory=list[str], max_length=100, description="Ids of uploads of yours, as if they were sent with it."
+    )
     model: str | None = Field(default=None, max_length=200)
     settings: ChatSettings | None = None
 
@@ -28,13 +33,15 @@ class ContextItem(Shape):
     )
     is_cut: bool = Field(description="The middle of it is left out.")
     tokens: int
+    pictures: int = Field(description="That go along with it.")
 
 
 class ContextTurn(Shape):
     """What the model reads."""
 
     role: Role | str
-    text: str
+    text: str = Field(description="With the texts that are attached, and the names of what is not shown.")
+    pictures: int = Field(description="That it sees.")
 
 
 class ContextShape(Shape):
@@ -59,6 +66,7 @@ def routes(services: Services) -> APIRouter:
             sender.identity,
             chat_id,
             text=body.message or "",
+            files=body.attachments,
             model=body.model,
             settings=body.settings and body.settings.given(),
         )
@@ -74,10 +82,11 @@ def routes(services: Services) -> APIRouter:
                     reason=each.reason,
                     is_cut=each.is_cut,
                     tokens=each.tokens,
+                    pictures=each.pictures,
                 )
                 for each in choice.messages
             ],
-            turns=[ContextTurn(role=turn.role, text=turn.text) for turn in choice.turns],
+            turns=[ContextTurn(role=turn.role, text=turn.text, pictures=len(turn.images)) for turn in choice.turns],
         )
 
     return router

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from penstock.api import (
     admin,
+    attachments,
     auth,
     chat,
     chats,
@@ -63,6 +64,7 @@ from penstock.api.services import Services
 from penstock.api.visitors import Visitors
 from penstock.api.web import WebApp
 from penstock.errors import PenstockError
+from penstock.files.model import PATH as ATTACHMENTS
 
 OUR_PATHS = ("api", "v1", "healthz", "readyz", "metrics")
 """First segments of addresses that are never the web app's."""
@@ -90,6 +92,7 @@ def create_api(services: Services) -> FastAPI:
             (405, "Not in this way."),
             (409, "Not now."),
             (413, "Too large."),
+            (415, "Not of a kind that can be used."),
             (421, "Not a name of this server."),
             (422, "Not usable."),
             (503, "Not while a part that is needed is away."),
@@ -106,7 +109,20 @@ def create_api(services: Services) -> FastAPI:
     )
     of_people, of_models = (auth, me, tokens, usage), (models, keys, completions)
     of_projects = (projects, versions, running)
-    of_chats = (chat, chats, conversations, context, folders, templates, shares, links, search, transfer, runs)
+    of_chats = (
+        chat,
+        chats,
+        attachments,
+        conversations,
+        context,
+        folders,
+        templates,
+        shares,
+        links,
+        search,
+        transfer,
+        runs,
+    )
     of_the_rest = (socket, subscriptions, streams, admin, health)
     modules = (*of_people, *of_chats, *of_models, *of_projects, sandbox, *of_the_rest)
     for module in modules:
@@ -143,9 +159,11 @@ def create_http(
     wrapped = Addresses(wrapped, services.trusted_proxies)
     wrapped = SameSite(wrapped, open_streams=services.open_streams)
     wrapped = KnownHosts(wrapped, services.site)
-    imports = {("POST", transfer.IMPORT_PATH): services.max_import_bytes}
-    wrapped = BodyLimit(wrapped, services.max_body_bytes, imports)
-    wrapped = SecurityHeaders(wrapped, services.preview_domain, {f"{links.PREFIX}/": sheet.POLICY})
+    uploaded = max(services.files.limits.size, services.files.limits.text_size) + attachments.FORM_BYTES
+    larger = {("POST", transfer.IMPORT_PATH): services.max_import_bytes, ("POST", ATTACHMENTS): uploaded}
+    wrapped = BodyLimit(wrapped, services.max_body_bytes, larger)
+    policies = {f"{links.PREFIX}/": sheet.POLICY, f"{ATTACHMENTS}/": attachments.POLICY}
+    wrapped = SecurityHeaders(wrapped, services.preview_domain, policies)
     wrapped = PreviewHosts(wrapped, services.previews, domain=services.preview_domain, ui_url=services.site.public_url)
     if services.open_streams:
         wrapped = OpenStreams(wrapped)

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from penstock.api import sheet
 from penstock.api.address import address
+from penstock.api.attachments import headers_of, media_type_of
 from penstock.api.cookies import Cookies
 from penstock.api.limits import note, payer
 from penstock.api.problems import status_of
@@ -28,6 +29,7 @@ from penstock.chats.sharing.model import (
     SharePasswordWrong,
 )
 from penstock.errors import PenstockError
+from penstock.files.model import TEXT, AttachmentNotFound
 from penstock.limits.model import LimitReached
 
 PREFIX: Final = "/share"
@@ -68,6 +70,20 @@ def routes(services: Services) -> APIRouter:
             made = await asyncio.to_thread(_page_of, request.url.path, share, messages, page, pages)
         return _answer(made, 200)
 
+    async def show_file(request: Request) -> Response:
+        """Show what is attached to a message of the snapshot."""
+        share = await sharing.find(request.path_params["token"])
+        if not can_read(request, share):
+            raise SharePasswordNeeded
+        position: int = request.path_params["position"]
+        number: int = request.path_params["number"]
+        messages = await sharing.messages(share, min(position, share.message_count), 1)
+        if not messages or number >= len(messages[0].files):
+            raise AttachmentNotFound
+        kept = messages[0].files[number]
+        headers = {**headers_of(kept), **_HEADERS}
+        return Response(await services.files.read(kept), media_type=media_type_of(kept), headers=headers)
+
     async def unlock(request: Request) -> Response:
         """Take the password, and lead to what it opens."""
         share = await sharing.find(request.path_params["token"])
@@ -86,7 +102,12 @@ def routes(services: Services) -> APIRouter:
         chat = await sharing.copy(visitor(request).identity, share)
         return RedirectResponse(f"/chats/{chat.id}", 303, _HEADERS)
 
-    for path, handler, method in (("", show, "GET"), ("", unlock, "POST"), ("/copy", copy, "POST")):
+    for path, handler, method in (
+        ("", show, "GET"),
+        ("", unlock, "POST"),
+        ("/copy", copy, "POST"),
+        ("/files/{position:int}/{number:int}", show_file, "GET"),
+    ):
         router.add_route(f"{PREFIX}/{{token}}{path}", _for_people(handler), methods=[method], include_in_schema=False)
     return router
 
@@ -125,7 +146,19 @@ def _password_page(request: Request, status: int, complaint: str = "") -> Respon
 def _page_of(path: str, share: Share, messages: Sequence[SharedMessage], page: int, pages: int) -> str:
     about = f'<p class="dim">As it was at {sheet.moment(share.created_at)}.</p>'
     go_on = f'<form method="post" action="{escape(path)}/copy"><button>Continue as my copy</button></form>'
-    return sheet.sheet(share.title, about, sheet.articles(messages), sheet.pager(page, pages), go_on)
+    first = (page - 1) * PAGE
+    enclosures = {
+        number: [
+            sheet.Enclosure(
+                name=file.name,
+                is_picture=file.media_type != TEXT,
+                url=f"{path}/files/{first + number}/{place}",
+            )
+            for place, file in enumerate(message.files)
+        ]
+        for number, message in enumerate(messages)
+    }
+    return sheet.sheet(share.title, about, sheet.articles(messages, enclosures), sheet.pager(page, pages), go_on)
 
 
 def _page_number(text: str, pages: int) -> int:

@@ -35,6 +35,7 @@ class ModelShape(Shape):
     provider: str
     available: bool
     is_demo: bool
+    sees: bool = Field(description="It can be shown pictures, as far as anybody knows.")
     capabilities: CapabilitiesShape
     price: PriceShape | None
 

@@ -25,6 +25,7 @@ from penstock.errors import (
     Unauthenticated,
     Unavailable,
 )
+from penstock.files.model import AttachmentTooLarge, AttachmentUnsupported
 from penstock.limits.model import LimitReached
 from penstock.streams.model import (
     EpochSkipped,
@@ -76,6 +77,8 @@ OPENAI_PATHS = ("/v1/chat/", "/v1/models")
 STATUS: Sequence[tuple[type[PenstockError], int]] = (
     (OffsetInvalid, 400),
     (MessageTooLarge, 413),
+    (AttachmentTooLarge, 413),
+    (AttachmentUnsupported, 415),
     (OffsetGone, 410),
     (StreamRequestInvalid, 400),
     (EpochSkipped, 400),

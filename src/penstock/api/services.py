@@ -27,6 +27,7 @@ from penstock.chats.templates.service import TemplateService
 from penstock.chats.transfer.exporting import Exports
 from penstock.chats.transfer.importing import Imports
 from penstock.db.database import Database
+from penstock.files.service import FileService
 from penstock.inbox.service import ErrorInbox
 from penstock.keys.service import KeyService
 from penstock.limits.quotas import Quotas
@@ -78,6 +79,7 @@ class Services:
     imports: Imports
     completions: CompletionService
     outlook: Outlook
+    files: FileService
     runs: RunService
     catalog: Catalog
     router: Router

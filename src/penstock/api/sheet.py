@@ -2,7 +2,8 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
@@ -23,6 +24,8 @@ pre { overflow-x: auto; padding: .75rem; border: 1px solid var(--line); border-r
 code { font: .875em ui-monospace, monospace }
 table { border-collapse: collapse; display: block; overflow-x: auto }
 th, td { border: 1px solid var(--line); padding: .25rem .5rem }
+img { max-width: 100%; max-height: 24rem; border-radius: .375rem }
+summary { cursor: pointer }
 blockquote { margin: 0; padding-left: 1rem; border-left: 3px solid var(--line) }
 form, nav { display: flex; flex-wrap: wrap; gap: .5rem; align-items: end; margin-top: 1.5rem }
 label { display: grid; gap: .25rem } input, button { font: inherit; padding: .4rem .75rem }
@@ -30,9 +33,23 @@ label { display: grid; gap: .25rem } input, button { font: inherit; padding: .4r
 @media print { form, nav { display: none } article { break-inside: auto } body { max-width: none } }
 """
 _STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_IN_PAGE = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'"
+_IN_PAGE = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self' data:; form-action 'self'; base-uri 'none'"
+)
 POLICY = f"{_IN_PAGE}; frame-ancestors 'none'"
-"""Nothing runs, nothing is loaded, nothing is sent elsewhere."""
+"""Nothing runs, nothing is loaded but pictures from here, nothing is sent elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enclosure:
+    """Something attached to a message, as the page shows it."""
+
+    name: str
+    is_picture: bool
+    url: str | None = None
+    """Where it is: here, or a data URL."""
+    text: str | None = None
+    """Of a text that is in the page itself."""
 
 
 def begin(title: str, header: str) -> str:
@@ -56,9 +73,9 @@ def sheet(title: str, header: str, *parts: str) -> str:
     return "".join((begin(title, header), *parts, END))
 
 
-def articles(messages: Iterable[SharedMessage]) -> str:
-    """Return messages as HTML."""
-    return "".join(map(_article, messages))
+def articles(messages: Iterable[SharedMessage], enclosures: Mapping[int, Sequence[Enclosure]]) -> str:
+    """Return messages as HTML, with what is attached to them, by their numbers."""
+    return "".join(_article(message, enclosures.get(number, ())) for number, message in enumerate(messages))
 
 
 def note(text: str) -> str:
@@ -84,10 +101,21 @@ def pager(page: int, pages: int) -> str:
     return f'<nav aria-label="Pages">{"".join(links)}<span class="dim">Page {page} of {pages}</span></nav>'
 
 
-def _article(message: SharedMessage) -> str:
+def _enclosed(enclosure: Enclosure) -> str:
+    name, url = escape(enclosure.name), escape(enclosure.url or "")
+    if enclosure.text is not None:
+        return f"<details><summary>{name}</summary>{plain_html_of(enclosure.text)}</details>"
+    if enclosure.is_picture and url:
+        return f'<p><img src="{url}" alt="{name}" loading="lazy"></p>'
+    return f'<p><a href="{url}">{name}</a></p>' if url else note(enclosure.name)
+
+
+def _article(message: SharedMessage, enclosures: Sequence[Enclosure]) -> str:
     # What a person wrote is shown as it was written; what a model wrote is Markdown.
-    body = html_of(message.text) if message.role == "assistant" else plain_html_of(message.text)
+    made = html_of if message.role == "assistant" else plain_html_of
+    body = made(message.text) if message.text else ""
     who = "Question" if message.role == "user" else "Answer"
     by = f" · {escape(message.model)}" if message.model and message.role == "assistant" else ""
     cut = "" if message.is_whole else note("This answer is not complete.")
-    return f"<article><h2>{who}{by} · {moment(message.created_at)}</h2>{body}{cut}</article>"
+    shown = "".join(map(_enclosed, enclosures))
+    return f"<article><h2>{who}{by} · {moment(message.created_at)}</h2>{shown}{body}{cut}</article>"

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
@@ -18,6 +17,7 @@ from penstock.chats.model import Message
 from penstock.chats.sharing.model import SharedMessage
 from penstock.chats.transfer.exporting import ArchiveForm, Exports, Taken, file_name
 from penstock.chats.transfer.model import ImportInvalid, Job, JobStatus, Source
+from penstock.files.model import Attachment, data_url, disposition
 
 IMPORT_PATH = "/api/import"
 ChatFile = Literal["markdown", "json", "html"]
@@ -133,20 +133,30 @@ async def _arriving(request: Request) -> AsyncIterator[bytes]:
 
 
 def _sent(pieces: AsyncIterator[bytes], kind: str, name: str) -> StreamingResponse:
-    # RFC 6266, 4.3: the second name is for whoever knows more letters.
-    plain = name.encode("ascii", "replace").decode().replace("?", "_")
-    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
-    return StreamingResponse(
-        pieces, media_type=kind, headers={"content-disposition": disposition, "cache-control": "no-store"}
-    )
+    headers = {"content-disposition": disposition(name, "attachment"), "cache-control": "no-store"}
+    return StreamingResponse(pieces, media_type=kind, headers=headers)
 
 
 async def _page(exports: Exports, taken: Taken) -> AsyncIterator[bytes]:
     """Give the chosen path of a chat as a page to print."""
     yield sheet.begin(taken.chat.title, "").encode()
-    async for messages in exports.path(taken):
-        yield (await asyncio.to_thread(sheet.articles, _shown(messages))).encode()
+    async for page in exports.path(taken):
+        messages = [each for each in page.messages if each.text or each.id in page.attached]
+        for message in messages:
+            enclosed = [await _enclosure(exports, each) for each in page.attached.get(message.id, ())]
+            yield (await asyncio.to_thread(sheet.articles, _shown([message]), {0: enclosed})).encode()
     yield sheet.END.encode()
+
+
+async def _enclosure(exports: Exports, attachment: Attachment) -> sheet.Enclosure:
+    """Return an attachment as it stands in a page that may be opened anywhere."""
+    data = await exports.content(attachment)
+    name, is_picture = attachment.name, attachment.is_picture
+    if data is None:
+        return sheet.Enclosure(name=name, is_picture=is_picture)
+    if is_picture:
+        return sheet.Enclosure(name=name, is_picture=True, url=data_url(attachment, data))
+    return sheet.Enclosure(name=name, is_picture=False, text=data.decode("utf-8", "replace"))
 
 
 def _shown(messages: Sequence[Message]) -> Sequence[SharedMessage]:
@@ -159,7 +169,6 @@ def _shown(messages: Sequence[Message]) -> Sequence[SharedMessage]:
             created_at=each.created_at,
         )
         for each in messages
-        if each.text
     ]
 
 

@@ -9,11 +9,15 @@ import sqlalchemy as sa
 
 from penstock.actor import SYSTEM, IdentityId
 from penstock.chats import store
+from penstock.chats.attached import shown_with
 from penstock.chats.changes import Changes, MessageStatusSet
-from penstock.chats.context import choose
+from penstock.chats.context import Shown, choose
 from penstock.chats.model import Chat, Message
 from penstock.db.database import Database
 from penstock.db.schema import now_ms
+from penstock.files import store as attachments
+from penstock.files.contents import Contents
+from penstock.files.model import Attachment
 from penstock.keys.service import KeyService
 from penstock.kit.clock import Clock, Millis
 from penstock.limits import store as quotas
@@ -31,8 +35,9 @@ MOST_MESSAGES = 500
 class Answer:
     """Prepares and settles the runs that answer a message."""
 
-    def __init__(self, database: Database, router: Router, keys: KeyService, clock: Clock) -> None:
-        """Take where chats are stored, who knows whom to ask, and whose keys there are."""
+    def __init__(self, database: Database, router: Router, keys: KeyService, clock: Clock, contents: Contents) -> None:
+        """Take where chats are stored, who knows whom to ask, whose keys there are, and where attachments are kept."""
+        self._contents = contents
         self._database = database
         self._router = router
         self._keys = keys
@@ -42,17 +47,21 @@ class Answer:
         """Ask the run's model with as much of the conversation as it can take. Raises UnknownModel or NoKey."""
 
         # As the system: the chat may have become another owner's meanwhile, when its visitor signed in.
-        def load(connection: sa.Connection) -> tuple[IdentityId, Message, Sequence[Message]]:
+        def load(
+            connection: sa.Connection,
+        ) -> tuple[IdentityId, Message, Sequence[Message], Mapping[str, Sequence[Attachment]]]:
             message = store.get_message(connection, SYSTEM, run.chat_id, run.message_id)
             assert message.parent_id is not None, "an answer follows a message"
             history = store.list_path(connection, message.parent_id, MOST_MESSAGES)
-            return store.get_chat(connection, SYSTEM, run.chat_id).owner_id, message, history
+            attached = attachments.of_messages(connection, [each.id for each in history])
+            return store.get_chat(connection, SYSTEM, run.chat_id).owner_id, message, history, attached
 
-        owner, message, history = await self._database.read(SYSTEM, load)
+        owner, message, history, attached = await self._database.read(SYSTEM, load)
         if message.status == "pending":
             await self._database.write(SYSTEM, partial(self._begin, run=run))
         journey = await journey_of(self._router, self._keys, run.model, owner)
-        return prepared_on(journey, journey.begin(), partial(_request, run.settings, history, message))
+        shown = await shown_with(self._contents, history, attached)
+        return prepared_on(journey, journey.begin(), partial(_request, run.settings, history, shown, message))
 
     def _begin(self, connection: sa.Connection, run: Run) -> None:
         changes = Changes(store.get_chat(connection, SYSTEM, run.chat_id).owner_id)
@@ -102,7 +111,13 @@ async def journey_of(router: Router, keys: KeyService, model: str, owner: Identi
     return router.journey(model, await keys.secrets(owner, router.providers(model)))
 
 
-def _request(settings: Mapping[str, Any], history: Sequence[Message], message: Message, model: Model) -> ChatRequest:
+def _request(
+    settings: Mapping[str, Any],
+    history: Sequence[Message],
+    shown: Mapping[str, Sequence[Shown]],
+    message: Message,
+    model: Model,
+) -> ChatRequest:
     """Return what this model is asked to answer, or to go on with where the message holds something already."""
     begun = text_of(msgspec.convert(message.parts, list[Part]))
     choice = choose(
@@ -111,6 +126,8 @@ def _request(settings: Mapping[str, Any], history: Sequence[Message], message: M
         system_prompt=settings.get("systemPrompt"),
         max_tokens=settings.get("maxTokens"),
         unfinished="" if model.capabilities.continues_prefix else begun,
+        attached=shown,
+        sees=model.sees,
     )
     return ChatRequest(
         model=model.id.partition("/")[2],

@@ -8,6 +8,7 @@ from penstock.chats.filing import store as filing
 from penstock.chats.templates import store as templates
 from penstock.chats.transfer import store as transfer
 from penstock.db.owned import move_owned
+from penstock.files import store as attachments
 from penstock.keys import store as keys
 from penstock.keys.service import move_keys
 from penstock.keys.vault import Vault
@@ -48,6 +49,7 @@ class Belongings:
         ending.end_all(connection, owner, self._clock())
         streams.delete(connection, [*runs.paths_of_owner(connection, actor), changes.path_of(owner)])
         store.delete_chats(connection, actor)
+        attachments.delete_all_unsent(connection, actor)
         filing.delete_folders(connection, actor)
         templates.delete_all(connection, actor)
         transfer.delete_jobs(connection, actor)

@@ -179,5 +179,5 @@ def _check(request: ChatRequest, model: Model) -> None:
     can = model.capabilities
     if model.is_known and request.tools and not can.tools:
         raise SettingInvalid(f"{model.name} cannot call tools.", setting="tools")
-    if model.is_known and not can.images and any(turn.images for turn in request.turns):
+    if not model.sees and any(turn.images for turn in request.turns):
         raise SettingInvalid(f"{model.name} cannot be shown images.", setting="messages")

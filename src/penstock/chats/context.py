@@ -5,12 +5,13 @@ for what the estimate gets wrong.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from penstock.chats.model import Message
-from penstock.providers.base import Capabilities, ChatTurn
+from penstock.files.model import TEXT
+from penstock.providers.base import Capabilities, ChatTurn, Image
 
 MARGIN = 10
 """One part in ten of the window is kept free, as tokens are only estimated."""
@@ -21,6 +22,10 @@ _MESSAGE_TOKENS = 4
 _LEAST_CUT_TOKENS = 50
 """What is cut shorter than this says nothing any more."""
 _CUT = "\n[…]\n"
+_PIXELS_A_TOKEN = 750
+_MOST_PICTURE_TOKENS = 3200
+_LEAST_PICTURE_TOKENS = 85
+"""What a picture takes: Anthropic counts its pixels, OpenAI and Google tiles of them; all make large ones smaller."""
 
 CONTINUE_INSTRUCTION = (
     "Your last message was cut off. Go on exactly where it ends, in the middle of a word if need be:"
@@ -40,6 +45,18 @@ it is too long); there is no room, or there is nothing in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Something attached to a message, as a model gets it."""
+
+    name: str
+    media_type: str
+    data: bytes | None = field(repr=False)
+    """None: it is not to be had, or too much together with what is newer."""
+    pixels: int = 0
+    """Of a picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chosen:
     """What becomes of one message."""
 
@@ -48,6 +65,8 @@ class Chosen:
     """Estimated; of what goes along."""
     reason: Reason
     is_cut: bool = False
+    pictures: int = 0
+    """That go along with it."""
 
     @property
     def is_sent(self) -> bool:
@@ -92,11 +111,14 @@ def choose(
     system_prompt: str | None = None,
     max_tokens: int | None = None,
     unfinished: str = "",
+    attached: Mapping[str, Sequence[Shown]] | None = None,
+    sees: bool = True,
 ) -> Choice:
     """Return the newest messages that fit, in order; the last one always goes along.
 
     What the last one refers to goes along too, the middle left out where it is too long. `unfinished` is the beginning
-    of an answer that a model without prefix support is asked to go on with.
+    of an answer that a model without prefix support is asked to go on with. What is attached to a message, by its id,
+    goes along with it: texts as part of its own, pictures where the model `sees` them, else their names.
     """
     window = capabilities.context_window
     budget = window - window // MARGIN - _reserved(capabilities, max_tokens)
@@ -106,25 +128,51 @@ def choose(
     is_full = False
     wanted = bool(messages) and messages[-1].role == "user" and refers_back(messages[-1].text)
     for message in reversed(messages):
-        text, tokens = message.text, _tokens(message.text)
+        shown = (attached or {}).get(message.id, ())
+        whole = _with_texts(message.text, shown, sees=sees)
+        pictures = [each for each in shown if _is_seen(each, sees=sees)]
+        text, tokens = whole, _tokens(whole) + sum(map(_picture_tokens, pictures))
         reason: Reason = "recent" if turns else "last"
-        if not text:
+        if not text and not pictures:
             reason = "empty"
         elif is_full:
             reason = "no-room"
         elif turns and used + tokens > budget:
             is_full = True
+            pictures = []
             text = _shortened(text, budget - used) if wanted and len(turns) == 1 else ""
             reason, tokens = ("referred-to", _tokens(text)) if text else ("no-room", tokens)
         elif wanted and len(turns) == 1:
             reason = "referred-to"
-        each = Chosen(message_id=message.id, tokens=tokens, reason=reason, is_cut=text not in {"", message.text})
+        is_cut = text not in {"", whole}
+        each = Chosen(message_id=message.id, tokens=tokens, reason=reason, is_cut=is_cut, pictures=len(pictures))
         chosen.append(each)
         if each.is_sent:
             used += tokens
-            turns.append(ChatTurn(role=message.role, text=text))
+            images = tuple(Image(media_type=each.media_type, data=each.data or b"") for each in pictures)
+            turns.append(ChatTurn(role=message.role, text=text, images=images))
     framed = _framed(turns[::-1], system_prompt, unfinished)
     return Choice(turns=framed, messages=chosen[::-1], window=window, budget=budget, used=used)
+
+
+def _is_seen(shown: Shown, *, sees: bool) -> bool:
+    return sees and shown.media_type != TEXT and shown.data is not None
+
+
+def _with_texts(text: str, shown: Sequence[Shown], *, sees: bool) -> str:
+    """Return a message with the texts that are attached to it, and the names of what is not shown."""
+    said = [_said(each) for each in shown if not _is_seen(each, sees=sees)]
+    return "\n\n".join(each for each in (*said, text) if each)
+
+
+def _said(shown: Shown) -> str:
+    if shown.media_type == TEXT and shown.data is not None:
+        return f"[Attached text: {shown.name}]\n{shown.data.decode('utf-8', 'replace')}\n[End of {shown.name}]"
+    return f"[Attached, but not shown to you: {shown.name}]"
+
+
+def _picture_tokens(shown: Shown) -> int:
+    return max(_LEAST_PICTURE_TOKENS, min(-(-shown.pixels // _PIXELS_A_TOKEN), _MOST_PICTURE_TOKENS))
 
 
 def _framed(turns: list[ChatTurn], system_prompt: str | None, unfinished: str) -> list[ChatTurn]:

@@ -4,6 +4,7 @@ ChatError
 ├── ChatNotFound
 ├── MessageNotFound
 ├── MessageEmpty, MessageTooLong    the text that was sent cannot be used
+├── PicturesUnseen                  the model is blind
 ├── CursorInvalid, ReactionInvalid
 ├── ChatTemporary, ChatKept         a chat that is not kept, and one that is
 └── NothingToContinue, NothingToRegenerate, NothingToEdit
@@ -43,6 +44,12 @@ class MessageTooLong(InvalidInput):
     """This message is too long."""
 
     code = "message_too_long"
+
+
+class PicturesUnseen(InvalidInput):
+    """This model cannot see pictures. Choose another one, or take them out."""
+
+    code = "pictures_unseen"
 
 
 class CursorInvalid(InvalidInput):

@@ -1,6 +1,6 @@
 """What a model would be shown if it were asked now, and what not, and why (B7)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,10 +9,14 @@ import sqlalchemy as sa
 from penstock.actor import Actor, IdentityId
 from penstock.chats import store
 from penstock.chats.answer import MOST_MESSAGES
+from penstock.chats.attached import shown_with
 from penstock.chats.context import Choice, choose
 from penstock.chats.model import Chat, Message
 from penstock.chats.settings import settings_for
 from penstock.db.database import Database
+from penstock.files import store as attachments
+from penstock.files.contents import Contents
+from penstock.files.model import Attachment
 from penstock.keys.service import KeyService
 from penstock.kit.clock import Clock
 from penstock.kit.ids import new_id
@@ -23,8 +27,9 @@ from penstock.providers.router import Router
 class Outlook:
     """Looks ahead without asking anybody."""
 
-    def __init__(self, database: Database, router: Router, keys: KeyService, clock: Clock) -> None:
-        """Take where chats are stored, and what is known of models and keys."""
+    def __init__(self, database: Database, router: Router, keys: KeyService, clock: Clock, contents: Contents) -> None:
+        """Take where chats are stored, what is known of models and keys, and where attachments are kept."""
+        self._contents = contents
         self._database = database
         self._router = router
         self._keys = keys
@@ -36,34 +41,40 @@ class Outlook:
         chat_id: str,
         *,
         text: str = "",
+        files: Sequence[str] = (),
         model: str | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> tuple[Model, Choice]:
-        """Return the model and what it would be shown, with a message of this text as the last where one is given.
+        """Return the model and what it would be shown, with a message as the last where its text or files are given.
 
-        Raises ChatNotFound or UnknownModel.
+        Files are attachments of one's own, by id. Raises ChatNotFound, AttachmentNotFound or UnknownModel.
         """
         actor = Actor(owner)
 
-        def load(connection: sa.Connection) -> tuple[Chat, list[Message]]:
+        def load(
+            connection: sa.Connection,
+        ) -> tuple[Chat, list[Message], Mapping[str, Sequence[Attachment]], Sequence[Attachment]]:
             chat = store.get_chat(connection, actor, chat_id)
-            if chat.leaf_id is None:
-                return chat, []
-            return chat, store.list_path(connection, chat.leaf_id, MOST_MESSAGES)
+            stored = store.list_path(connection, chat.leaf_id, MOST_MESSAGES) if chat.leaf_id else []
+            attached = attachments.of_messages(connection, [each.id for each in stored])
+            return chat, stored, attached, [attachments.find(connection, actor, each) for each in files]
 
-        chat, messages = await self._database.read(actor, load)
+        chat, messages, attached, last_ones = await self._database.read(actor, load)
         own = await self._keys.providers(owner)
         asked = self._router.resolve(model or chat.model or await self._router.default(own), own)
         settings = settings_for(chat, asked, settings)
-        if text:
-            messages = [*messages, self._imagined(chat.id, text, len(messages))]
+        if text or last_ones:
+            last = self._imagined(chat.id, text, len(messages))
+            messages, attached = [*messages, last], {**attached, last.id: last_ones}
         choice = choose(
             messages,
             asked.capabilities,
             system_prompt=settings.get("systemPrompt"),
             max_tokens=settings.get("maxTokens"),
+            attached=await shown_with(self._contents, messages, attached, with_pictures=False),
+            sees=asked.sees,
         )
-        if text:
+        if text or last_ones:
             *stored, last = choice.messages
             choice = replace(choice, messages=[*stored, replace(last, message_id="")])
         return asked, choice

@@ -22,10 +22,13 @@ from penstock.chats.model import (
     NothingToContinue,
     NothingToEdit,
     NothingToRegenerate,
+    PicturesUnseen,
 )
 from penstock.chats.settings import check_settings, settings_for
 from penstock.chats.title import title_of
 from penstock.chats.transactions import Transactions
+from penstock.files import store as attachments
+from penstock.files.model import Attachment, Given
 from penstock.keys.service import KeyService
 from penstock.kit.clock import Millis
 from penstock.kit.ids import is_id, new_id
@@ -77,6 +80,8 @@ class Send:
     trigger: Literal["submit-message", "regenerate-message", "continue-message"] = "submit-message"
     text: str = ""
     """Of the new message."""
+    files: Sequence[Given] | None = None
+    """What is attached to it; None: nothing, or what the message has that it is another version of."""
     chat_id: str | None = None
     """The chat to go on with; None begins one."""
     alias: str | None = None
@@ -135,7 +140,7 @@ class Sending:
         returns the first run.
         """
         if send.trigger == "submit-message":
-            self._check_text(send.text)
+            self._check_text(send)
         own = await self._keys.providers(owner)
         for model in filter(None, (send.model, send.compare_with)):
             self._check_model(model, replace(send, own_keys=own))
@@ -161,12 +166,13 @@ class Sending:
         text: str,
         client_id: str | None,
         *,
+        files: Sequence[Given] | None = None,
         message_id: str | None = None,
         parent_id: str | None = None,
     ) -> Message:
         """Store a message without asking for an answer. Sending it again returns the first."""
-        self._check_text(text)
-        send = Send(text=text, chat_id=chat_id, message_id=message_id, parent_id=parent_id)
+        send = Send(text=text, files=files, chat_id=chat_id, message_id=message_id, parent_id=parent_id)
+        self._check_text(send)
         actor = Actor(owner)
 
         def add(connection: sa.Connection, changes: Changes) -> Message:
@@ -177,19 +183,7 @@ class Sending:
                 return sent
             _refuse_while_live(chat)
             now = self._transactions.now()
-            message = store.insert_message(
-                connection,
-                message_id=new_id(),
-                chat_id=chat.id,
-                owner=owner,
-                parent=_parent(connection, chat, send),
-                role="user",
-                status="completed",
-                text=text,
-                client_id=client_id,
-                is_temporary=chat.is_temporary,
-                now=now,
-            )
+            message = _insert_question(connection, chat, replace(send, client_message_id=client_id), now)
             title = _title(chat, text)
             store.update_chat(connection, actor, chat.id, leaf_id=message.id, title=title, updated_at=now)
             changes.touch(chat.id)
@@ -218,8 +212,15 @@ class Sending:
             raise NoKey
         check_settings(send.settings or {}, model)
 
-    def _check_text(self, text: str) -> None:
-        if not text.strip():
+    def _check_sight(self, model_id: str, send: Send, shown: Sequence[Attachment]) -> None:
+        """Raise PicturesUnseen where a model is to be shown a picture and is known not to see any."""
+        model = self._router.resolve(model_id, send.own_keys)
+        if not model.sees and any(each.is_picture for each in shown):
+            raise PicturesUnseen(f"{model.name} cannot see pictures. Choose another model, or take them out.")
+
+    def _check_text(self, send: Send) -> None:
+        text = send.text
+        if not text.strip() and not send.files:
             raise MessageEmpty
         if len(text) > self._max_message_chars:
             raise MessageTooLong(
@@ -241,19 +242,7 @@ class Sending:
         ):
             return _run_of_sent(connection, actor, sent)
         place = _take_place(connection, chat, send.when_busy)
-        question = store.insert_message(
-            connection,
-            message_id=new_id(),
-            chat_id=chat.id,
-            owner=owner,
-            parent=_parent(connection, chat, send),
-            role="user",
-            status="completed",
-            text=send.text,
-            client_id=send.client_message_id,
-            is_temporary=chat.is_temporary,
-            now=now,
-        )
+        question = _insert_question(connection, chat, send, now)
         self._charge(connection, send, question)
         changes.add(question)
         return self._answer(connection, chat, question, self._as_kept(send, chat), now, changes, place)
@@ -324,8 +313,10 @@ class Sending:
         """
         model = send.model or chat.model or send.default_model
         models = [model] if send.compare_with is None else [model, send.compare_with]
+        attached = attachments.of_messages(connection, [question.id]).get(question.id, ())
         for each in models:
             self._check_model(each, send)
+            self._check_sight(each, send, attached)
         pairs = [(new_id(), new_id()) for _ in models]
         started: list[Run] = []
         for lane, (answer_id, run_id) in enumerate(pairs):
@@ -446,16 +437,31 @@ def _started(connection: sa.Connection, owner: IdentityId, send: Send) -> Run | 
     return started
 
 
-def _parent(connection: sa.Connection, chat: Chat, send: Send) -> Message | None:
-    """Return what the new message follows. Raises MessageNotFound or NothingToEdit."""
-    actor = Actor(chat.owner_id)
+def _insert_question(connection: sa.Connection, chat: Chat, send: Send, now: Millis) -> Message:
+    """Store the new message. Raises MessageNotFound, NothingToEdit or AttachmentNotFound."""
+    actor, files = Actor(chat.owner_id), send.files
     parent_id = send.parent_id or chat.leaf_id
     if send.message_id is not None:
         edited = store.get_named(connection, actor, chat.id, send.message_id)
         if edited.role != "user":
             raise NothingToEdit
         parent_id = edited.parent_id
-    return store.get_message(connection, actor, chat.id, parent_id) if parent_id else None
+        if files is None:
+            files = [each.id for each in attachments.of_messages(connection, [edited.id]).get(edited.id, ())]
+    return store.insert_message(
+        connection,
+        message_id=new_id(),
+        chat_id=chat.id,
+        owner=chat.owner_id,
+        parent=store.get_message(connection, actor, chat.id, parent_id) if parent_id else None,
+        role="user",
+        status="completed",
+        text=send.text,
+        client_id=send.client_message_id,
+        is_temporary=chat.is_temporary,
+        files=attachments.gather(connection, chat.owner_id, files or (), now),
+        now=now,
+    )
 
 
 def _title(chat: Chat, text: str) -> str:

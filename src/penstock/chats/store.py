@@ -26,6 +26,8 @@ from penstock.db.schema import Big, Id, json_holds
 from penstock.db.schema import chat as chat_table
 from penstock.db.schema import message as message_table
 from penstock.db.schema import run as run_table
+from penstock.files import store as attachments
+from penstock.files.model import Attachment
 from penstock.kit.clock import Millis
 from penstock.kit.ids import is_id
 from penstock.kit.text import is_storable
@@ -173,11 +175,16 @@ def insert_message(
     run_id: str | None = None,
     beside_id: str | None = None,
     is_temporary: bool = False,
+    files: Sequence[Attachment] = (),
 ) -> Message:
-    """Store a message behind its parent and return it. The words of a temporary one are kept elsewhere."""
-    if text and is_temporary:
-        temporary.note(connection, chat_id=chat_id, message_id=message_id, owner=owner, text=text, now=now)
-        text = ""
+    """Store a message behind its parent, with what was gathered for it, and return it.
+
+    What a temporary one says is kept elsewhere.
+    """
+    parts = [*(each.part for each in files), *([{"type": "text", "text": text}] if text else [])]
+    if parts and is_temporary:
+        temporary.note(connection, chat_id=chat_id, message_id=message_id, owner=owner, parts=parts, now=now)
+        parts, text = [], ""
     connection.execute(
         sa.insert(message_table).values(
             id=message_id,
@@ -189,7 +196,7 @@ def insert_message(
             role=role,
             client_id=client_id,
             status=status,
-            parts=[{"type": "text", "text": text}] if text else [],
+            parts=parts,
             text=text,
             model=model,
             settings=dict(settings or {}),
@@ -200,6 +207,7 @@ def insert_message(
             completed_at=now if status == "completed" else None,
         )
     )
+    attachments.hang(connection, message_id, files)
     return get_message(connection, Actor(owner), chat_id, message_id)
 
 

@@ -31,7 +31,7 @@ class _Question(msgspec.Struct, frozen=True):
 
     id: str
     """Of the message."""
-    text: str
+    parts: list[dict[str, Any]]
 
 
 def questions_path(chat_id: str) -> str:
@@ -46,10 +46,16 @@ def is_temporary(connection: sa.Connection, message_id: str) -> bool:
 
 
 def note(
-    connection: sa.Connection, *, chat_id: str, message_id: str, owner: IdentityId, text: str, now: Millis
+    connection: sa.Connection,
+    *,
+    chat_id: str,
+    message_id: str,
+    owner: IdentityId,
+    parts: list[dict[str, Any]],
+    now: Millis,
 ) -> None:
     """Keep what is asked. The caller holds the chat."""
-    question = msgspec.json.encode(_Question(message_id, text))
+    question = msgspec.json.encode(_Question(message_id, parts))
     streams.grow(connection, questions_path(chat_id), owner, now, [question], _ALL)
 
 
@@ -70,7 +76,7 @@ def parts_of(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> Mappin
     for path in asked:
         for message in held.get(path, ()):
             question = msgspec.json.decode(message, type=_Question)
-            found[question.id] = [{"type": "text", "text": question.text}]
+            found[question.id] = question.parts
     return found
 
 

@@ -150,6 +150,35 @@ message = sa.Table(
     sa.Index("ix_message_chat_id_parent_id", "chat_id", "parent_id"),
 )
 
+kept_file = sa.Table(
+    "kept_file",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True, comment="in the store of attachments; never used twice"),
+    sa.Column("created_at", Big, nullable=False, comment="before it was written"),
+    sqlite_with_rowid=False,
+)
+
+attachment = sa.Table(
+    "attachment",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("owner_id", Id, nullable=False),
+    sa.Column(
+        "message_id", Id, sa.ForeignKey("message.id", ondelete="CASCADE"), comment="none: uploaded and not sent yet"
+    ),
+    sa.Column("position", sa.Integer, nullable=False, comment="in its message"),
+    sa.Column("file", sa.String(100), nullable=False, comment="that of kept_file; several may have the same"),
+    sa.Column("name", sa.String(200), nullable=False, comment="as people see it"),
+    sa.Column("media_type", sa.String(32), nullable=False),
+    sa.Column("size", Big, nullable=False, comment="bytes"),
+    sa.Column("width", sa.Integer, comment="pixels of a picture"),
+    sa.Column("height", sa.Integer),
+    sa.Column("created_at", Big, nullable=False),
+    sa.Index("ix_attachment_owner_id", "owner_id"),
+    sa.Index("ix_attachment_message_id", "message_id"),
+    sa.Index("ix_attachment_file", "file"),
+)
+
 message_search = sa.Table(
     "message_search",
     metadata,
@@ -241,6 +270,7 @@ share_message = sa.Table(
     sa.Column("model", sa.String(200)),
     sa.Column("is_whole", sa.Boolean, nullable=False),
     sa.Column("created_at", Big, nullable=False),
+    sa.Column("files", sa.JSON(none_as_null=True), comment="its attachments, as they were then"),
     sqlite_with_rowid=False,
 )
 

@@ -216,6 +216,11 @@ class Model:
     is_known: bool = True
     """Somebody has described it or its like: what it cannot do is known, and not merely unheard of."""
 
+    @property
+    def sees(self) -> bool:
+        """Whether it can be shown pictures, as far as is known."""
+        return self.capabilities.images or not self.is_known
+
 
 KeySource = Literal["own", "house", "none"]
 """Whose key a model is asked with: the person's, the server's, or nobody's, where none is needed."""

@@ -316,7 +316,9 @@ def _message(turn: ChatTurn, quirks: Quirks) -> dict[str, Any]:
     role = quirks.system_role if turn.role == "system" else turn.role
     if turn.images:
         pictures = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in turn.images]
-        return {"role": role, "content": [{"type": "text", "text": turn.text}, *pictures]}
+        # A text of nothing is refused by some.
+        said = [{"type": "text", "text": turn.text}] if turn.text.strip() else []
+        return {"role": role, "content": [*said, *pictures]}
     if turn.calls:
         calls = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

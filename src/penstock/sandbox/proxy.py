@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Final
 
+from penstock.kit.addresses import is_public
 from penstock.kit.tasks import TaskOwner
 
 _REQUEST: Final = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,253}):([0-9]{1,5}) HTTP/1\.[01]\r\n")
@@ -26,7 +27,7 @@ async def resolve_public(host: str) -> tuple[str, int]:
     """Return a public address of a host: a name may lead anywhere, also to our own network. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
     for _, _, _, _, address in found:
-        if ipaddress.ip_address(address[0]).is_global:
+        if is_public(ipaddress.ip_address(address[0])):
             return str(address[0]), 443
     raise OSError("no public address")
 

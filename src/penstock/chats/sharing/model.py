@@ -5,11 +5,13 @@ SharePasswordNeeded, SharePasswordWrong                        what a link asks 
 NothingToShare, ShareTooLarge, TooManyShares, ShareOver        about a snapshot that is to be made
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penstock.actor import IdentityId
 from penstock.chats.model import Role
 from penstock.errors import Conflict, Forbidden, InvalidInput, NotFound
+from penstock.files.model import Kept
 from penstock.kit.clock import Millis
 
 MOST_SHARES = 1000
@@ -97,3 +99,5 @@ class SharedMessage:
     is_whole: bool
     """Whether it was complete when the snapshot was made."""
     created_at: Millis
+    files: Sequence[Kept] = ()
+    """What is attached to it."""

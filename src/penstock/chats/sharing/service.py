@@ -25,6 +25,7 @@ from penstock.chats.sharing.model import (
     SharePasswordWrong,
 )
 from penstock.chats.transactions import Transactions
+from penstock.files import store as attachments
 from penstock.kit.clock import Millis
 from penstock.kit.ids import new_id
 
@@ -117,13 +118,17 @@ class SharingService:
             chat_id, now = new_id(), self._transactions.now()
             chats.insert_chat(connection, chat_id=chat_id, owner=owner, alias=None, title=share.title, now=now)
             ids = [new_id() for _ in messages]
+            files = [[attachments.made_of(file, owner, now) for file in each.files] for each in messages]
             rows = [
                 {
                     "id": ids[number],
                     "parent_id": ids[number - 1] if number else None,
                     "role": each.role,
                     "status": "completed" if each.is_whole else "stopped",
-                    "parts": [{"type": "text", "text": each.text}],
+                    "parts": [
+                        *(file.part for file in files[number]),
+                        *([{"type": "text", "text": each.text}] if each.text else []),
+                    ],
                     "text": each.text,
                     "model": each.model,
                     "created_at": each.created_at,
@@ -132,6 +137,8 @@ class SharingService:
                 for number, each in enumerate(messages)
             ]
             insert_tree(connection, owner, chat_id, rows)
+            for message_id, some in zip(ids, files, strict=True):
+                attachments.hang(connection, message_id, some)
             chats.update_chat(connection, actor, chat_id, leaf_id=ids[-1])
             changes.touch(chat_id)
             return chats.get_chat(connection, actor, chat_id)

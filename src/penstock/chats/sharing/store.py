@@ -19,9 +19,12 @@ from penstock.chats.sharing.model import (
     TooManyShares,
 )
 from penstock.db.owned import owned_by
+from penstock.db.schema import attachment as attachment_table
 from penstock.db.schema import message as message_table
 from penstock.db.schema import share as share_table
 from penstock.db.schema import share_message as shared_table
+from penstock.files import store as attachments
+from penstock.files.model import Kept
 from penstock.kit.clock import Millis
 from penstock.kit.ids import is_id
 
@@ -45,9 +48,10 @@ def _copy_path(connection: sa.Connection, share_id: str, leaf_id: str) -> int:
     if len(path) > MOST_MESSAGES:
         raise ShareTooLarge(None, limit=MOST_MESSAGES)
     # What is being written has no text yet, and what failed before its first word never will.
-    shown = sa.and_(message_table.c.id.in_(path), message_table.c.text != "")
+    has_files = sa.exists().where(attachment_table.c.message_id == message_table.c.id)
+    shown = sa.and_(message_table.c.id.in_(path), sa.or_(message_table.c.text != "", has_files))
     size = connection.scalar(sa.select(sa.func.sum(sa.func.length(message_table.c.text))).where(shown))
-    if not size:
+    if size is None:
         raise NothingToShare
     if size > MOST_CHARS:
         raise ShareTooLarge(None, limit=MOST_CHARS)
@@ -61,7 +65,13 @@ def _copy_path(connection: sa.Connection, share_id: str, leaf_id: str) -> int:
         message_table.c.created_at,
     ).where(shown)
     names = ["share_id", "position", "role", "text", "model", "is_whole", "created_at"]
-    return connection.execute(sa.insert(shared_table).from_select(names, rows)).rowcount
+    count = connection.execute(sa.insert(shared_table).from_select(names, rows)).rowcount
+    ids = connection.scalars(sa.select(message_table.c.id).where(shown).order_by(message_table.c.depth)).all()
+    for message_id, files in attachments.of_messages(connection, ids).items():
+        place = (shared_table.c.share_id == share_id, shared_table.c.position == ids.index(message_id))
+        kept = [{name: getattr(each, name) for name in Kept.__dataclass_fields__} for each in files]
+        connection.execute(sa.update(shared_table).where(*place).values(files=kept))
+    return count
 
 
 def list_shares(connection: sa.Connection, actor: Actor, chat_id: str | None = None) -> list[Share]:
@@ -99,7 +109,12 @@ def list_messages(connection: sa.Connection, share_id: str, first: int, count: i
     )
     return [
         SharedMessage(
-            role=row.role, text=row.text, model=row.model, is_whole=bool(row.is_whole), created_at=row.created_at
+            role=row.role,
+            text=row.text,
+            model=row.model,
+            is_whole=bool(row.is_whole),
+            created_at=row.created_at,
+            files=[Kept(**each) for each in row.files or ()],
         )
         for row in connection.execute(query)
     ]

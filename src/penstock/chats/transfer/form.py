@@ -10,7 +10,7 @@ from penstock.chats.model import MessageStatus, Rating, Role
 from penstock.chats.reactions import is_emoji
 from penstock.chats.settings import Effort
 from penstock.chats.templates.model import Variable
-from penstock.chats.transfer.model import ImportInvalid, Incoming, Note
+from penstock.chats.transfer.model import Enclosed, ImportInvalid, Incoming, Note
 from penstock.kit.clock import Millis
 from penstock.providers.base import KeySource
 from penstock.runs.fold import CallPart, Part, ReasoningPart, StepStart, TextPart, text_of
@@ -241,7 +241,13 @@ def _note(message: MessageForm, parent: int | None) -> Note:
         text=text_of(parts),
         created_at=millis(message.created_at),
         columns=columns,
+        enclosed=[_enclosed(part) for part in message.parts if part.get("type") == "file"],
     )
+
+
+def _enclosed(part: dict[str, Any]) -> Enclosed:
+    name, said, url = (str(part.get(key) or "") for key in ("filename", "mediaType", "url"))
+    return Enclosed(name=name, said=said, url=url)
 
 
 def _without_others(part: dict[str, Any]) -> dict[str, Any]:

@@ -31,10 +31,13 @@ from penstock.chats.transfer.model import (
     ImportNotFound,
     Incoming,
     Job,
+    Note,
 )
 from penstock.chats.transfer.reading import Reading
 from penstock.db.database import is_outage
-from penstock.errors import PenstockError
+from penstock.errors import InvalidInput, PenstockError
+from penstock.files.model import Kept
+from penstock.files.service import FileService
 from penstock.kit.clock import Millis
 from penstock.kit.ids import new_id
 from penstock.kit.lock import FileLock, Locked
@@ -59,8 +62,9 @@ class Gone(Exception):  # reads as what it says
 class Imports:
     """Takes files, and brings in what is in them."""
 
-    def __init__(self, transactions: Transactions, folder: Path, *, max_bytes: int) -> None:
-        """Take the transactions of chats, and where files are kept until all of them is in."""
+    def __init__(self, transactions: Transactions, folder: Path, files: FileService, *, max_bytes: int) -> None:
+        """Take the transactions of chats, where files are kept until all of them is in, and who takes attachments."""
+        self._files = files
         self._transactions = transactions
         self._folder = folder
         self._max_bytes = max_bytes
@@ -188,12 +192,32 @@ class Imports:
         chats = reading.chats()
         await asyncio.to_thread(_pass_over, chats, job.done)
         while some := await asyncio.to_thread(_next, chats):
-            job = await self._transactions.write(Actor(job.owner_id), partial(store_some, job=job, chats=some))
+            kept = [await self._with_files(job, chat) for chat in some]
+            job = await self._transactions.write(Actor(job.owner_id), partial(store_some, job=job, chats=kept))
         manifest = reading.manifest
         if manifest is not None:
             write = partial(_store_manifest, job=job, manifest=manifest, now=self._transactions.now())
             await self._transactions.write(Actor(job.owner_id), write)
         await self._end(job, status="completed")
+
+    async def _with_files(self, job: Job, chat: Incoming) -> Incoming:
+        """Keep what is attached to a chat, unless it is here already; what cannot be shown is left out."""
+        if not any(note.enclosed for note in chat.notes):
+            return chat
+        actor = Actor(job.owner_id)
+        if await self._transactions.read(actor, partial(store.is_here, actor=actor, chat=chat)):
+            return chat
+        return replace(chat, notes=[await self._with_file(note) for note in chat.notes])
+
+    async def _with_file(self, note: Note) -> Note:
+        files: list[Kept] = []
+        for each in note.enclosed[: self._files.limits.count]:
+            try:
+                data = await asyncio.to_thread(each.read) if each.read else b""
+                files.append(await self._files.keep(data, name=each.name, said=each.said))
+            except InvalidInput as error:
+                logger.info("An attachment was left out of an import: %s", error.message)
+        return replace(note, files=files)
 
     async def _check(self, job: Job, file: Path) -> Job:
         """Read all of the file, and note how much there is. Raises ImportInvalid."""

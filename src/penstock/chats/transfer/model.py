@@ -8,7 +8,7 @@ ImportNotFound, ImportLive         about the job that brings a file in
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ import msgspec
 from penstock.actor import IdentityId
 from penstock.chats.model import ChatStatus, Role
 from penstock.errors import Conflict, InvalidInput, NotFound
+from penstock.files.model import Kept
 from penstock.kit.clock import Millis
 
 Source = Literal["penstock", "chatgpt", "open-webui", "librechat"]
@@ -66,6 +67,19 @@ class ImportLive(Conflict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Enclosed:
+    """Something attached to a message that is brought in."""
+
+    name: str
+    said: str
+    """Its type, as the file says."""
+    url: str
+    """A data URL, or the entry of the archive that it is."""
+    read: Callable[[], bytes] | None = None
+    """Gives its bytes. Raises ImportInvalid or AddressRefused."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Note:
     """A message to bring in."""
 
@@ -76,6 +90,10 @@ class Note:
     created_at: Millis
     columns: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What else is known of it, by the columns of `message`."""
+    enclosed: Sequence[Enclosed] = ()
+    """What is attached to it, as it comes."""
+    files: Sequence[Kept] = ()
+    """The same, once it was looked at and is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)

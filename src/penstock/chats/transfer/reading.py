@@ -6,6 +6,7 @@ All of it is read before anything is stored, and again while it is: at no time i
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, is_zipfile
@@ -17,13 +18,15 @@ from penstock.chats.transfer import chatgpt, form, librechat, openwebui
 from penstock.chats.transfer.archive import DAMAGE, opened
 from penstock.chats.transfer.foreign import Loose, mapping
 from penstock.chats.transfer.form import Document, Manifest, TemplateForm
-from penstock.chats.transfer.model import ImportInvalid, ImportTooLarge, ImportUnknown, Incoming
+from penstock.chats.transfer.model import ImportInvalid, ImportTooLarge, ImportUnknown, Incoming, Note
 from penstock.chats.transfer.split import CHUNK, elements
+from penstock.files.model import decoded
 from penstock.kit.clock import Millis
 
 MOST_CHAT_BYTES = 64 * 1024 * 1024
 """Of one chat, as JSON."""
 _LONGEST_TITLE = 200
+_FILES = "files/"
 _MANIFEST = "manifest.json"
 _CONVERSATIONS = re.compile(r"(.*/)?conversations(-\d+)?\.json")
 """What ChatGPT's archive has its chats in; besides there are other lists, of no chats."""
@@ -42,6 +45,8 @@ class Reading:
     manifest: Manifest | None = None
     """Of our own archives; known once the first chat is."""
     _folders: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    _beside: ZipFile | None = None
+    """The archive once more: its files are read when the chat that they are attached to is stored."""
 
     def chats(self) -> Iterator[Incoming]:
         """Give the chats. Raises ImportInvalid, which names the entry."""
@@ -91,7 +96,27 @@ class Reading:
 
     def _chat(self, text: bytes) -> Incoming:
         item = mapping(msgspec.json.decode(text), "It")
-        return _storable(self._known(item, text))
+        chat = _storable(self._known(item, text))
+        return replace(chat, notes=[self._readable(note) for note in chat.notes])
+
+    def _readable(self, note: Note) -> Note:
+        if not note.enclosed:
+            return note
+        return replace(note, enclosed=[replace(each, read=partial(self._content, each.url)) for each in note.enclosed])
+
+    def _content(self, url: str) -> bytes:
+        """Return what is attached. Raises ImportInvalid or AddressRefused."""
+        if not url.startswith(_FILES):
+            return decoded(url)[1]
+        with _at(url):
+            if self._beside is None:
+                self._beside = ZipFile(self.path)
+            try:
+                entry = self._beside.getinfo(url)
+            except KeyError:
+                raise ImportInvalid("It is not there.") from None
+            with self._beside.open(entry) as file:
+                return _whole(file.read, entry.file_size)
 
     def _known(self, item: Loose, text: bytes) -> Incoming:
         if item.get("format") == form.CHAT_FORMAT:

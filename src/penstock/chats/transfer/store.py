@@ -17,6 +17,8 @@ from penstock.db.owned import find_owned, owned_by
 from penstock.db.schema import chat as chat_table
 from penstock.db.schema import import_job as job_table
 from penstock.db.schema import message as message_table
+from penstock.files import store as attachments
+from penstock.files.model import Attachment
 from penstock.kit.clock import DAY, Millis
 from penstock.kit.ids import new_id
 
@@ -113,7 +115,11 @@ def insert_chat(connection: sa.Connection, owner: IdentityId, chat: Incoming) ->
     title = chat.title or title_of(next((note.text for note in chat.notes), ""))
     chats.insert_chat(connection, chat_id=chat_id, owner=owner, alias=None, title=title, now=chat.created_at)
     ids = [new_id() for _ in chat.notes]
-    insert_tree(connection, owner, chat_id, [_row(ids, number, note) for number, note in enumerate(chat.notes)])
+    files = [[attachments.made_of(file, owner, note.created_at) for file in note.files] for note in chat.notes]
+    rows = [_row(ids, number, note, files[number]) for number, note in enumerate(chat.notes)]
+    insert_tree(connection, owner, chat_id, rows)
+    for message_id, some in zip(ids, files, strict=True):
+        attachments.hang(connection, message_id, some)
     chats.update_chat(
         connection,
         actor,
@@ -128,12 +134,14 @@ def insert_chat(connection: sa.Connection, owner: IdentityId, chat: Incoming) ->
     return chats.get_chat(connection, actor, chat_id)
 
 
-def _row(ids: Sequence[str], number: int, note: Note) -> dict[str, Any]:
+def _row(ids: Sequence[str], number: int, note: Note, files: Sequence[Attachment]) -> dict[str, Any]:
+    columns = _fit(message_table, note.columns)
+    parts = columns.get("parts") or ([{"type": "text", "text": note.text}] if note.text else [])
     return {
         "status": "completed",
-        "parts": [{"type": "text", "text": note.text}] if note.text else [],
         "completed_at": note.created_at,
-        **_fit(message_table, note.columns),
+        **columns,
+        "parts": [*(each.part for each in files), *parts],
         "id": ids[number],
         "parent_id": None if note.parent is None else ids[note.parent],
         "role": note.role,

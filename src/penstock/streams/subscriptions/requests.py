@@ -1,11 +1,11 @@
 """Requests about subscriptions, read from their JSON bodies. Pure."""
 
-import ipaddress
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
+from penstock.kit.addresses import address_in, is_public
 from penstock.kit.text import is_storable
 from penstock.streams.model import OffsetInvalid, Position, parse_offset
 from penstock.streams.subscriptions.model import (
@@ -145,25 +145,12 @@ def check_webhook(url: str) -> None:
         raise WebhookRejected
     if is_local(host) and parts.scheme == "http":
         return
-    address = _address(host)
+    address = address_in(host)
     if parts.scheme != "https" or host == "localhost" or (address is not None and not is_public(address)):
         raise WebhookRejected
 
 
 def is_local(host: str) -> bool:
     """Say whether a host is this machine, which webhooks reach by http while they are being developed."""
-    address = _address(host)
+    address = address_in(host)
     return host == "localhost" or (address is not None and address.version == 4 and address.is_loopback)
-
-
-def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Say whether an address can belong to a stranger: no private network, no metadata service, not this machine."""
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_global and not address.is_multicast
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None

@@ -1,40 +1,16 @@
 """Calls webhooks: signed, without following redirects, and never at a private address that a public name points to."""
 
-import ipaddress
-import socket
-
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from penstock.kit.clock import Clock
+from penstock.kit.resolver import PublicResolver
 from penstock.streams.subscriptions.keys import Keys
 from penstock.streams.subscriptions.model import WebhookRejected
-from penstock.streams.subscriptions.requests import check_webhook, is_local, is_public
+from penstock.streams.subscriptions.requests import check_webhook, is_local
 
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 """Seconds; shorter than the time after which another process takes the call over."""
 _ANSWER_BYTES = 64 * 1024
-
-
-class _PublicResolver(AbstractResolver):
-    """Resolves names, to public addresses only: a name can point anywhere, and elsewhere a moment later."""
-
-    def __init__(self) -> None:
-        self._resolver = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        if is_local(host):
-            return found
-        public = [each for each in found if is_public(ipaddress.ip_address(each["host"].split("%")[0]))]
-        if not public:
-            raise OSError(f"{host} is not at a public address")
-        return public
-
-    async def close(self) -> None:
-        await self._resolver.close()
 
 
 class Webhooks:
@@ -54,7 +30,7 @@ class Webhooks:
     async def call(self, url: str, body: bytes) -> bytes | None:
         """Call a webhook and return what it answers, or None when it could not be reached or did not take the call."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(resolver=_PublicResolver())
+            connector = aiohttp.TCPConnector(resolver=PublicResolver(is_local))
             self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT)
         headers = {"content-type": "application/json", "webhook-signature": self._keys.sign(body, self._clock())}
         try:

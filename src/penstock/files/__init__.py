@@ -1,0 +1,1 @@
+"""What people attach to messages: pictures, and long text."""
