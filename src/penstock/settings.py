@@ -237,6 +237,12 @@ def _proxies(value: str) -> int:
     return int(value)
 
 
+def _aside_model(value: str) -> str:
+    if value not in {"off", "same"} and not re.fullmatch(r"[^/\s]+/\S+", value):
+        raise ValueError("must be off, same, or the id of a model or route such as openai/gpt-4.1-mini")
+    return value
+
+
 def _sandbox(value: str) -> str:
     if value not in get_args(SandboxName):
         raise ValueError("must be auto, bwrap or off")
@@ -364,6 +370,12 @@ class Settings:
         "PENSTOCK_BREACHED_PASSWORDS", "", _file, "file of SHA-1 hashes of stolen passwords, in order"
     )
     routes: Path | None = _setting("PENSTOCK_ROUTES", "", _file, "file of routes: models to be asked one after another")
+    title_model: str = _setting(
+        "PENSTOCK_TITLE_MODEL", "same", _aside_model, "who finds titles: a model, `same` as the answer's, or off"
+    )
+    summary_model: str = _setting(
+        "PENSTOCK_SUMMARY_MODEL", "same", _aside_model, "who summarises what does not fit any more; as above"
+    )
     openai_api_keys: tuple[str, ...] = _setting(
         "OPENAI_API_KEY", "", _keys, "key of OpenAI or a compatible server", numbered=True
     )

@@ -13,6 +13,9 @@ from penstock.auth.secret import load_or_make
 from penstock.chats import ending
 from penstock.chats import store as chats
 from penstock.chats.answer import Answer
+from penstock.chats.asides.model import OFF, SAME, AsideModels
+from penstock.chats.asides.store import end_all_leases
+from penstock.chats.asides.worker import Asides
 from penstock.chats.completions import ORIGIN, Completion
 from penstock.db.database import Database, open_database
 from penstock.errors import InvalidInput
@@ -33,7 +36,7 @@ from penstock.projects import garbage, history
 from penstock.projects.asking import KIND
 from penstock.projects.build import Building
 from penstock.providers.base import Timeouts
-from penstock.providers.catalog import Catalog, VendorConfig
+from penstock.providers.catalog import Catalog, UnknownModel, VendorConfig
 from penstock.providers.router import Route, Router, parse_routes
 from penstock.providers.transport import Transport
 from penstock.runs import store as runs
@@ -72,6 +75,7 @@ class Engine:
     worker: Worker
     sandbox: Sandbox
     sweeper: Sweeper
+    asides: Asides
     is_alone: bool
     """Whether no other process shares the database (the embedded shape)."""
 
@@ -93,6 +97,8 @@ class Engine:
                 if self.is_alone:
                     # Whoever held a lease is dead: this process holds the lock of the data directory.
                     await self.database.write(SYSTEM, runs.end_all_leases)
+                    await self.database.write(SYSTEM, end_all_leases)
+                await stack.enter_async_context(self.asides.running())
                 await self.worker.start()
                 stack.push_async_callback(self.worker.close)
             yield
@@ -129,7 +135,7 @@ def build_engine(settings: Settings) -> Engine:
     sandbox = build_sandbox(settings)
     contents = build_contents(settings)
     files = FileService(database, contents, Fetcher(settings.private_hosts), wall_clock, file_limits(settings))
-    answers = Answer(database, router, keys, wall_clock, contents)
+    answers = Answer(database, router, keys, wall_clock, contents, _aside_models(settings, router))
     building = Building(
         database=database,
         router=router,
@@ -182,6 +188,7 @@ def build_engine(settings: Settings) -> Engine:
             ],
             chores=[history.derive, files.sweep],
         ),
+        asides=Asides(database=database, wake=wake, router=router, keys=keys, clock=wall_clock),
         is_alone=not settings.is_scaled,
     )
 
@@ -242,6 +249,17 @@ def _routes(settings: Settings) -> Sequence[Route]:
         return parse_routes(settings.routes.read_text("utf-8"))
     except (OSError, UnicodeDecodeError):
         raise InvalidInput(f"PENSTOCK_ROUTES: {settings.routes} cannot be read.") from None
+
+
+def _aside_models(settings: Settings, router: Router) -> AsideModels:
+    """Return whom to ask beside conversations. Raises InvalidInput for a model that nobody has."""
+    for name, model in (("TITLE", settings.title_model), ("SUMMARY", settings.summary_model)):
+        if model not in {OFF, SAME}:
+            try:
+                router.resolve(model)
+            except UnknownModel:
+                raise InvalidInput(f"PENSTOCK_{name}_MODEL: there is no model {model} here.") from None
+    return AsideModels(title=settings.title_model, summary=settings.summary_model)
 
 
 def build_sandbox(settings: Settings) -> Sandbox:

@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from penstock.actor import SYSTEM, Actor, IdentityId
 from penstock.auth.passwords import Passwords
 from penstock.chats import store as chats
-from penstock.chats.answer import Answer
+from penstock.chats.answer import NOBODY, Answer
+from penstock.chats.asides.model import AsideModels
+from penstock.chats.asides.worker import Asides
 from penstock.chats.completions import ORIGIN, Completion, CompletionService
 from penstock.chats.filing.service import FilingService
 from penstock.chats.search.service import SearchService
@@ -170,6 +172,7 @@ class Process:
         take_over: TakeOver = "auto",
         kind: RunKind | None = None,
         total_timeout: float = 60,
+        aside_models: AsideModels = NOBODY,
     ) -> Worker:
         """Return a worker that is not started."""
         executor = Executor(
@@ -183,7 +186,7 @@ class Process:
             take_over=take_over,
             total_timeout=total_timeout,
         )
-        answer = Answer(self.database, self.router, self.keys, wall_clock, self.contents)
+        answer = Answer(self.database, self.router, self.keys, wall_clock, self.contents, aside_models)
         return Worker(
             database=self.database,
             wake=self.wake,
@@ -193,14 +196,26 @@ class Process:
         )
 
     @contextlib.asynccontextmanager
-    async def working(self, **options: float) -> AsyncGenerator[Worker]:
+    async def working(self, aside_models: AsideModels = NOBODY, **options: float) -> AsyncGenerator[Worker]:
         """Let a worker work."""
-        worker = self.worker(**options)  # pyright: ignore[reportArgumentType]  # figures only
+        worker = self.worker(aside_models=aside_models, **options)  # pyright: ignore[reportArgumentType]  # figures only
         await worker.start()
         try:
             yield worker
         finally:
             await worker.close()
+
+    def asides(self, *, lease_seconds: float = 20) -> Asides:
+        """Return who asks beside conversations, and tries again at once."""
+        return Asides(
+            database=self.database,
+            wake=self.wake,
+            router=self.router,
+            keys=self.keys,
+            clock=wall_clock,
+            retry_seconds=0,
+            lease_seconds=lease_seconds,
+        )
 
     async def log(self, run_id: str) -> list[RunEvent]:
         """Return the events of a run so far."""

@@ -35,7 +35,7 @@ from penstock.files.model import (
 )
 from penstock.files.service import Reference
 from penstock.keys.vault import Vault
-from penstock.kit.clock import DAY
+from penstock.kit.clock import DAY, wall_clock
 from penstock.limits.model import Payer, QuotaUsedUp
 from penstock.limits.quotas import Quotas
 
@@ -160,7 +160,7 @@ async def test_what_is_deleted_takes_its_files_along_and_no_others(ours: Process
     await ours.chats.delete(Actor(staying), kept[staying][0])
     await swept(ours)
     assert len(files_in(folder)) == 5
-    belongings = Belongings(ours.wake, Vault(lambda: ["a secret for tests"]))
+    belongings = Belongings(ours.wake, Vault(lambda: ["a secret for tests"]), wall_clock)
     await ours.database.write(SYSTEM, partial(belongings.delete, owner=leaving))
     await swept(ours)
     assert len(files_in(folder)) == 2
@@ -184,7 +184,8 @@ async def test_a_snapshot_keeps_what_was_attached_and_a_copy_outlives_it(ours: P
     names = [name for message in opened.messages.items for name in ids_in(message)]
     assert len(names) == 2
     for name in names:
-        assert await ours.files.open(Actor(reader), name or "")
+        _, content = await ours.files.open(Actor(reader), name or "")
+        assert content
     assert len(files_in(folder)) == 2
     await ours.chats.delete(Actor(reader), copy.id)
     await swept(ours)

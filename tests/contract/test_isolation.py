@@ -21,6 +21,7 @@ from penstock.keys import store as keys
 from penstock.kit.ids import new_id
 from penstock.limits.model import Payer
 from penstock.limits.quotas import Quotas
+from penstock.runs.model import Run
 from penstock.streams.subscriptions import store as subscriptions
 from penstock.streams.subscriptions.requests import parse_demand
 
@@ -65,6 +66,7 @@ async def answered(database: Database) -> IdentityId:
     )
     await database.write(Actor(owner), subscribe)
     await database.write(Actor(owner), partial(bring_file, owner=owner))
+    await database.write(Actor(owner), partial(summarise, owner=owner, run=run))
     await database.write(Actor(owner), partial(build_project, owner=owner, run_id=run.id))
     await database.write(Actor(owner), partial(sign_up, owner=owner))
     await database.write(Actor(owner), partial(bring_key, owner=owner))
@@ -99,6 +101,22 @@ def sign_up(connection: sa.Connection, owner: IdentityId) -> None:
         "expires_at": NOW,
     }
     connection.execute(sa.insert(metadata.tables["oidc_attempt"]).values(attempt))
+
+
+def summarise(connection: sa.Connection, owner: IdentityId, run: Run) -> None:
+    """Let a chat of somebody have a summary."""
+    row = {
+        "id": new_id(),
+        "chat_id": run.chat_id,
+        "owner_id": owner,
+        "kind": "summary",
+        "message_id": run.message_id,
+        "model": "demo/tour",
+        "status": "done",
+        "due_at": NOW,
+        "created_at": NOW,
+    }
+    connection.execute(sa.insert(metadata.tables["aside"]).values(row))
 
 
 def bring_key(connection: sa.Connection, owner: IdentityId) -> None:

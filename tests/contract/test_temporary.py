@@ -66,8 +66,8 @@ async def holding(database: Database, word: str) -> set[str]:
         found: set[str] = set()
         for table in metadata.tables.values():
             for row in connection.execute(sa.select(table)):
-                values = [bytes(value) if isinstance(value, bytes | memoryview) else str(value) for value in row]
-                if any(word.encode() in value if isinstance(value, bytes) else word in value for value in values):
+                values = [value if isinstance(value, bytes) else str(value).encode() for value in row]
+                if any(word.encode() in value for value in values):
                     found.add(table.name)
         return found
 
@@ -152,7 +152,7 @@ async def test_it_is_in_no_list_search_export_or_share(ours: Process) -> None:
         run = await answered(ours, owner, secret())
     assert (await ours.chats.list(actor, limit=10)).items == []
     assert (await ours.search.search(owner, Query(terms=[SECRET]), limit=10)).items == []
-    exports = Exports(ours.database, wall_clock)
+    exports = Exports(ours.database, wall_clock, ours.contents)
     with pytest.raises(ChatTemporary):
         await exports.take(actor, run.chat_id)
     archive = b"".join([piece async for piece in exports.archive(actor, "json")])

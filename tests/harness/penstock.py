@@ -26,6 +26,7 @@ LIMITS = (
     "PENSTOCK_RATE_MESSAGES",
     "PENSTOCK_RATE_SIGN_IN",
 )
+ASIDES = ("PENSTOCK_TITLE_MODEL", "PENSTOCK_SUMMARY_MODEL")
 
 
 @dataclass(kw_only=True)
@@ -99,6 +100,8 @@ class Penstock:
             "LMSTUDIO_BASE_URL": "http://127.0.0.1:9/v1",
             # Tests ask faster than people; those of limits say which.
             **dict.fromkeys(LIMITS, "off"),
+            # Requests that nobody in a test has asked for; those of titles and summaries say so.
+            **dict.fromkeys(ASIDES, "off"),
             **self.environment,
         }
 

@@ -62,7 +62,7 @@ def question_of(client: httpx.Client, chat_id: str) -> dict[str, Any]:
 def shown_to_model(upstream: Upstream) -> list[Any]:
     """Return what the model was last shown as the user's last message."""
     content = upstream.requests()[-1].body["messages"][-1]["content"]
-    return content if isinstance(content, list) else [{"type": "text", "text": content}]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
 
 
 def pixels_of(part: Any) -> Any:

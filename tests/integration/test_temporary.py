@@ -156,9 +156,9 @@ def run(penstock: Penstock, statement: str) -> Sequence[Sequence[Any]]:
         return connection.execute(statement).fetchall()
 
 
-async def _run(url: str, statement: str) -> Sequence[Sequence[Any]]:
+async def _run(url: str, statement: str) -> list[Any]:
     connection = await asyncpg.connect(url)
     try:
-        return await connection.fetch(statement)
+        return list(await connection.fetch(statement))
     finally:
         await connection.close()

@@ -29,7 +29,8 @@ class ContextItem(Shape):
     message_id: str | None = Field(description="Null for the message that is not sent yet.")
     is_sent: bool
     reason: Reason = Field(
-        description="`last`, `recent` and `referred-to` go along; `no-room` and `empty` (nothing in it) do not."
+        description="`last`, `recent` and `referred-to` go along. `summarised` (a summary tells of it), `no-room` and"
+        " `empty` (nothing in it) do not."
     )
     is_cut: bool = Field(description="The middle of it is left out.")
     tokens: int
@@ -44,6 +45,14 @@ class ContextTurn(Shape):
     pictures: int = Field(description="That it sees.")
 
 
+class SummaryShape(Shape):
+    """What is told of messages that do not fit: made by a model, and marked as a summary where one is shown it."""
+
+    text: str
+    model: str = Field(description="Who made it.")
+    last_message_id: str = Field(description="The last message that it covers.")
+
+
 class ContextShape(Shape):
     """What a model would be shown, and what not and why. All tokens are estimates."""
 
@@ -51,6 +60,7 @@ class ContextShape(Shape):
     window: int = Field(description="What the model can read and write together.")
     budget: int = Field(description="What may be sent: a tenth is kept free, and room for the answer.")
     used: int
+    summary: SummaryShape | None = Field(description="What is told of the messages that are `summarised`.")
     messages: list[ContextItem]
     turns: list[ContextTurn]
 
@@ -75,6 +85,10 @@ def routes(services: Services) -> APIRouter:
             window=choice.window,
             budget=choice.budget,
             used=choice.used,
+            summary=choice.summary
+            and SummaryShape(
+                text=choice.summary.text, model=choice.summary.model, last_message_id=choice.summary.message_id
+            ),
             messages=[
                 ContextItem(
                     message_id=each.message_id or None,

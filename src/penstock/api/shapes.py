@@ -95,6 +95,7 @@ class ModelUsageShape(UsageShape):
 
     model: str
     answers: int
+    asides: int = Field(description="Titles and summaries that it was asked for; their tokens are counted in.")
 
 
 class ChatUsage(UsageShape):

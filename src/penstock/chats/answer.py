@@ -1,6 +1,7 @@
 """The run kind `answer`: what a chat asks of a model, and what becomes of the message."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -9,9 +10,12 @@ import sqlalchemy as sa
 
 from penstock.actor import SYSTEM, IdentityId
 from penstock.chats import store
+from penstock.chats.asides import store as asides
+from penstock.chats.asides.model import ASIDE_TOPIC, OFF, SAME, AsideKind, AsideModels
+from penstock.chats.asides.summaries import is_near
 from penstock.chats.attached import shown_with
 from penstock.chats.changes import Changes, MessageStatusSet
-from penstock.chats.context import Shown, choose
+from penstock.chats.context import Shown, Summary, choose
 from penstock.chats.model import Chat, Message
 from penstock.db.database import Database
 from penstock.db.schema import now_ms
@@ -31,37 +35,62 @@ from penstock.runs.model import Run
 MOST_MESSAGES = 500
 """How far back a model is shown a conversation, whatever its window."""
 
+NOBODY = AsideModels()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    """What is known of an answer before anybody is asked for it."""
+
+    owner: IdentityId
+    message: Message
+    history: Sequence[Message]
+    attached: Mapping[str, Sequence[Attachment]]
+    summary: Summary | None
+
 
 class Answer:
     """Prepares and settles the runs that answer a message."""
 
-    def __init__(self, database: Database, router: Router, keys: KeyService, clock: Clock, contents: Contents) -> None:
-        """Take where chats are stored, who knows whom to ask, whose keys there are, and where attachments are kept."""
+    def __init__(
+        self,
+        database: Database,
+        router: Router,
+        keys: KeyService,
+        clock: Clock,
+        contents: Contents,
+        aside_models: AsideModels = NOBODY,
+    ) -> None:
+        """Take where all is kept, who knows whom to ask, whose keys there are, and who is asked beside."""
         self._contents = contents
         self._database = database
         self._router = router
         self._keys = keys
         self._clock = clock
+        self._aside_models = aside_models
 
     async def prepare(self, run: Run) -> Prepared:
         """Ask the run's model with as much of the conversation as it can take. Raises UnknownModel or NoKey."""
 
         # As the system: the chat may have become another owner's meanwhile, when its visitor signed in.
-        def load(
-            connection: sa.Connection,
-        ) -> tuple[IdentityId, Message, Sequence[Message], Mapping[str, Sequence[Attachment]]]:
+        def load(connection: sa.Connection) -> _Loaded:
             message = store.get_message(connection, SYSTEM, run.chat_id, run.message_id)
             assert message.parent_id is not None, "an answer follows a message"
             history = store.list_path(connection, message.parent_id, MOST_MESSAGES)
-            attached = attachments.of_messages(connection, [each.id for each in history])
-            return store.get_chat(connection, SYSTEM, run.chat_id).owner_id, message, history, attached
+            return _Loaded(
+                owner=store.get_chat(connection, SYSTEM, run.chat_id).owner_id,
+                message=message,
+                history=history,
+                attached=attachments.of_messages(connection, [each.id for each in history]),
+                summary=asides.summary_on(connection, history),
+            )
 
-        owner, message, history, attached = await self._database.read(SYSTEM, load)
-        if message.status == "pending":
+        loaded = await self._database.read(SYSTEM, load)
+        if loaded.message.status == "pending":
             await self._database.write(SYSTEM, partial(self._begin, run=run))
-        journey = await journey_of(self._router, self._keys, run.model, owner)
-        shown = await shown_with(self._contents, history, attached)
-        return prepared_on(journey, journey.begin(), partial(_request, run.settings, history, shown, message))
+        journey = await journey_of(self._router, self._keys, run.model, loaded.owner)
+        shown = await shown_with(self._contents, loaded.history, loaded.attached)
+        return prepared_on(journey, journey.begin(), partial(_request, run.settings, loaded, shown))
 
     def _begin(self, connection: sa.Connection, run: Run) -> None:
         changes = Changes(store.get_chat(connection, SYSTEM, run.chat_id).owner_id)
@@ -89,7 +118,30 @@ class Answer:
         changes = Changes(chat.owner_id)
         changes.touch(run.chat_id)
         changes.end(run, end.status)
-        return changes.write(connection, now)
+        is_owed = not chat.is_temporary and self._owe(connection, run, outcome)
+        topics = changes.write(connection, now)
+        return [*topics, ASIDE_TOPIC] if is_owed else topics
+
+    def _owe(self, connection: sa.Connection, run: Run, outcome: Outcome) -> bool:
+        """Owe what models are asked beside the conversation once it has come so far; return whether anything is.
+
+        The demo does not read what it is asked, and nobody else is asked about what it said.
+        """
+        way, usage = outcome.way, outcome.end.usage
+        if way is None or way.model.is_demo or not text_of(outcome.parts):
+            return False
+        is_long = usage is None or is_near(
+            usage.input_tokens + usage.output_tokens, way.model.capabilities, run.settings.get("maxTokens")
+        )
+        wanted: list[tuple[AsideKind, str]] = [("title", self._aside_models.title)]
+        if is_long:
+            wanted.append(("summary", self._aside_models.summary))
+        owed = [
+            asides.owe(connection, kind, run, run.model if model == SAME else model)
+            for kind, model in wanted
+            if model != OFF
+        ]
+        return any(owed)
 
 
 def _chosen(connection: sa.Connection, chat: Chat, answer_id: str) -> str | None:
@@ -113,21 +165,21 @@ async def journey_of(router: Router, keys: KeyService, model: str, owner: Identi
 
 def _request(
     settings: Mapping[str, Any],
-    history: Sequence[Message],
+    loaded: _Loaded,
     shown: Mapping[str, Sequence[Shown]],
-    message: Message,
     model: Model,
 ) -> ChatRequest:
     """Return what this model is asked to answer, or to go on with where the message holds something already."""
-    begun = text_of(msgspec.convert(message.parts, list[Part]))
+    begun = text_of(msgspec.convert(loaded.message.parts, list[Part]))
     choice = choose(
-        history,
+        loaded.history,
         model.capabilities,
         system_prompt=settings.get("systemPrompt"),
         max_tokens=settings.get("maxTokens"),
         unfinished="" if model.capabilities.continues_prefix else begun,
         attached=shown,
         sees=model.sees,
+        summary=loaded.summary,
     )
     return ChatRequest(
         model=model.id.partition("/")[2],

@@ -11,7 +11,7 @@ ChatError
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from penstock.actor import IdentityId
@@ -225,6 +225,22 @@ class ModelUsage:
     answers: int
     input_tokens: int
     output_tokens: int
+    asides: int = 0
+    """Titles and summaries that it was asked for; their tokens are among those above."""
+
+
+def with_asides(answers: Sequence[ModelUsage], asides: Sequence[ModelUsage]) -> Sequence[ModelUsage]:
+    """Return what each model has used for answers and asides together, by its name."""
+    both = {each.model: each for each in answers}
+    for each in asides:
+        before = both.get(each.model, ModelUsage(model=each.model, answers=0, input_tokens=0, output_tokens=0))
+        both[each.model] = replace(
+            before,
+            input_tokens=before.input_tokens + each.input_tokens,
+            output_tokens=before.output_tokens + each.output_tokens,
+            asides=each.asides,
+        )
+    return [both[model] for model in sorted(both)]
 
 
 @dataclass(frozen=True, kw_only=True)

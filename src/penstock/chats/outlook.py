@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from penstock.actor import Actor, IdentityId
 from penstock.chats import store
 from penstock.chats.answer import MOST_MESSAGES
+from penstock.chats.asides import store as asides
 from penstock.chats.attached import shown_with
-from penstock.chats.context import Choice, choose
+from penstock.chats.context import Choice, Summary, choose
 from penstock.chats.model import Chat, Message
 from penstock.chats.settings import settings_for
 from penstock.db.database import Database
@@ -53,13 +54,14 @@ class Outlook:
 
         def load(
             connection: sa.Connection,
-        ) -> tuple[Chat, list[Message], Mapping[str, Sequence[Attachment]], Sequence[Attachment]]:
+        ) -> tuple[Chat, list[Message], Mapping[str, Sequence[Attachment]], Sequence[Attachment], Summary | None]:
             chat = store.get_chat(connection, actor, chat_id)
-            stored = store.list_path(connection, chat.leaf_id, MOST_MESSAGES) if chat.leaf_id else []
-            attached = attachments.of_messages(connection, [each.id for each in stored])
-            return chat, stored, attached, [attachments.find(connection, actor, each) for each in files]
+            path = store.list_path(connection, chat.leaf_id, MOST_MESSAGES) if chat.leaf_id else []
+            attached = attachments.of_messages(connection, [each.id for each in path])
+            last_ones = [attachments.find(connection, actor, each) for each in files]
+            return chat, path, attached, last_ones, asides.summary_on(connection, path) if path else None
 
-        chat, messages, attached, last_ones = await self._database.read(actor, load)
+        chat, messages, attached, last_ones, summary = await self._database.read(actor, load)
         own = await self._keys.providers(owner)
         asked = self._router.resolve(model or chat.model or await self._router.default(own), own)
         settings = settings_for(chat, asked, settings)
@@ -73,6 +75,7 @@ class Outlook:
             max_tokens=settings.get("maxTokens"),
             attached=await shown_with(self._contents, messages, attached, with_pictures=False),
             sees=asked.sees,
+            summary=summary,
         )
         if text or last_ones:
             *stored, last = choice.messages

@@ -395,6 +395,7 @@ class Sending:
             title=temporary.TITLE if send.origin == TEMPORARY else title_of(send.text),
             now=now,
             origin=send.origin,
+            title_open=True,
         )
         return store.get_chat(connection, actor, chat_id)
 

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from penstock.actor import Actor, IdentityId
 from penstock.chats import changes as told
 from penstock.chats import store
+from penstock.chats.asides import store as asides
 from penstock.chats.changes import Changes, ChatDelete
 from penstock.chats.filing import store as filing
-from penstock.chats.model import Chat, Message, ModelUsage, Opened, Snapshot, Stretch, Which
+from penstock.chats.model import Chat, Message, ModelUsage, Opened, Snapshot, Stretch, Which, with_asides
 from penstock.chats.pages import parse_chat_cursor
 from penstock.chats.reactions import Mark, refuse_others
 from penstock.chats.reading import Place, choose_path, read_page
@@ -73,6 +74,7 @@ class ChatService:
                 alias=None,
                 title=title_of(title or ""),
                 now=self._transactions.now(),
+                title_open=not title,
             )
             changes.touch(chat_id)
             return store.get_chat(connection, actor, chat_id)
@@ -143,7 +145,8 @@ class ChatService:
         """Return what each model has used in the actor's chat. Raises ChatNotFound."""
 
         def load(connection: sa.Connection) -> Sequence[ModelUsage]:
-            return store.usage_of(connection, actor, store.get_chat(connection, actor, chat_id).id)
+            chat = store.get_chat(connection, actor, chat_id)
+            return with_asides(store.usage_of(connection, actor, chat.id), asides.usage_of(connection, actor, chat.id))
 
         return await self._transactions.read(actor, load)
 
@@ -173,6 +176,8 @@ class ChatService:
             chat = store.get_chat(connection, actor, chat_id)
             named = {name: getattr(change, name) for name in ("title", "model", "settings", "pinned", "archived")}
             values: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+            if change.title is not None:
+                values["title_open"] = False
             if change.tags is not None:
                 values["tags"] = sorted(set(change.tags)) or None
             if change.prompts:

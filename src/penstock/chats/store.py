@@ -48,8 +48,9 @@ def insert_chat(
     title: str,
     now: Millis,
     origin: str | None = None,
+    title_open: bool = False,
 ) -> None:
-    """Store a new chat without messages."""
+    """Store a new chat without messages. Where its title is open a model may find a better one."""
     connection.execute(
         sa.insert(chat_table).values(
             id=chat_id,
@@ -59,6 +60,7 @@ def insert_chat(
             status="idle",
             settings={},
             origin=origin,
+            title_open=title_open,
             created_at=now,
             updated_at=now,
         )
@@ -295,7 +297,7 @@ def with_versions(connection: sa.Connection, chat_id: str, messages: Sequence[Me
 
 
 def usage_of(connection: sa.Connection, actor: Actor, chat_id: str) -> list[ModelUsage]:
-    """Return what each model has used in an actor's chat, by its name."""
+    """Return what each model has used for the answers of an actor's chat, by its name."""
     asked, written = (sa.func.coalesce(sa.func.sum(column), 0) for column in (_INPUT, _OUTPUT))
     query = (
         sa.select(message_table.c.model, sa.func.count(), asked, written)

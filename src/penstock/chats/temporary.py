@@ -31,7 +31,7 @@ class _Question(msgspec.Struct, frozen=True):
 
     id: str
     """Of the message."""
-    parts: list[dict[str, Any]]
+    parts: Sequence[Mapping[str, Any]]
 
 
 def questions_path(chat_id: str) -> str:
@@ -51,7 +51,7 @@ def note(
     chat_id: str,
     message_id: str,
     owner: IdentityId,
-    parts: list[dict[str, Any]],
+    parts: Sequence[Mapping[str, Any]],
     now: Millis,
 ) -> None:
     """Keep what is asked. The caller holds the chat."""

@@ -92,6 +92,13 @@ chat = sa.Table(
     sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("archived", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("source_digest", sa.LargeBinary(32), comment="of what was brought in: the same is known again"),
+    sa.Column(
+        "title_open",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="nobody has named it: its title is its first message's, and a model may find a better one",
+    ),
     sa.UniqueConstraint("owner_id", "alias"),
     sa.CheckConstraint("status IN ('idle', 'streaming', 'completed', 'error')", name="status"),
     sa.Index("ix_chat_owner_id_updated_at_id", "owner_id", "updated_at", "id"),
@@ -333,6 +340,44 @@ run = sa.Table(
             postgresql_where=sa.text(f"ended_at IS NOT NULL AND {column} IS NULL"),
         )
         for column in ("compacted_at", "swept_at")
+    ),
+)
+
+aside = sa.Table(
+    "aside",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("chat_id", Id, sa.ForeignKey("chat.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("owner_id", Id, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False, comment="title, summary"),
+    sa.Column("message_id", Id, nullable=False, comment="the answer after it; of a summary, the last that it covers"),
+    sa.Column("model", sa.String(200), nullable=False, comment="whom to ask; who was asked"),
+    sa.Column("status", sa.String(16), nullable=False, comment="owed, done, failed"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0", comment="counts claims"),
+    sa.Column("due_at", Big, nullable=False, comment="by the database's clock; later while somebody is at it"),
+    sa.Column("first_depth", sa.Integer, comment="of the first message that a summary covers"),
+    sa.Column("text", sa.Text, comment="what came of it"),
+    sa.Column("input_tokens", sa.Integer),
+    sa.Column("output_tokens", sa.Integer),
+    sa.Column("created_at", Big, nullable=False),
+    sa.Column("ended_at", Big),
+    sa.CheckConstraint("kind IN ('title', 'summary')", name="kind"),
+    sa.CheckConstraint("status IN ('owed', 'done', 'failed')", name="status"),
+    sa.Index("ix_aside_chat_id", "chat_id"),
+    *(
+        sa.Index(
+            f"{'ix' if name == 'due' else 'uq'}_aside_{name}",
+            *columns,
+            unique=name != "due",
+            sqlite_where=sa.text(condition),
+            postgresql_where=sa.text(condition),
+        )
+        for name, columns, condition in (
+            ("due", ("due_at",), "status = 'owed'"),
+            ("owed", ("chat_id", "kind"), "status = 'owed'"),
+            ("title", ("chat_id",), "kind = 'title'"),
+            ("summary", ("message_id",), "kind = 'summary' AND status = 'done'"),
+        )
     ),
 )
 

@@ -86,7 +86,7 @@ class Listener(Protocol):
         ...
 
 
-async def ask(listener: Listener, prepared: Prepared) -> None:
+async def ask(listener: Listener, prepared: Prepared, *, retries: int = _RETRIES) -> None:
     """Take the answer up where the provider goes on making it without us; else ask for it (A7).
 
     What breaks off is taken up again. What cannot be taken up is asked for another way, where there is one (C5),
@@ -116,7 +116,7 @@ async def ask(listener: Listener, prepared: Prepared) -> None:
                 if not error.retryable:
                     raise
                 listener.handle = None
-            if retry == _RETRIES:
+            if retry == retries:
                 raise
             await asyncio.sleep(_backoff(retry, error))
             retry += 1

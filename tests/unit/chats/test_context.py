@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.chats.context import CONTINUE_INSTRUCTION, Choice, estimate, refers_back
+from penstock.chats.context import CONTINUE_INSTRUCTION, SUMMARY_MARK, Choice, Summary, estimate, refers_back
 from penstock.chats.context import choose as choose_from
 from penstock.chats.model import Message, Role
 from penstock.kit.clock import Millis
@@ -45,10 +45,21 @@ def history(*texts: str) -> list[Message]:
 
 
 def looked(
-    messages: list[Message], system: str | None = None, unfinished: str = "", max_tokens: int | None = None
+    messages: list[Message],
+    system: str | None = None,
+    unfinished: str = "",
+    max_tokens: int | None = None,
+    summary: Summary | None = None,
 ) -> Choice:
     capabilities = Capabilities(context_window=WINDOW)
-    return choose_from(messages, capabilities, system_prompt=system, max_tokens=max_tokens, unfinished=unfinished)
+    return choose_from(
+        messages,
+        capabilities,
+        system_prompt=system,
+        max_tokens=max_tokens,
+        unfinished=unfinished,
+        summary=summary,
+    )
 
 
 def choose(messages: list[Message], system: str | None = None, unfinished: str = "") -> list[ChatTurn]:
@@ -186,6 +197,49 @@ def test_a_model_that_cannot_go_on_from_a_prefix_is_told_to_continue() -> None:
         ChatTurn(role="assistant", text="Once upon"),
         ChatTurn(role="user", text=CONTINUE_INSTRUCTION),
     ]
+
+
+def summary(until: int, since: int = 0, text: str = "It began.") -> Summary:
+    return Summary(text=text, model="a/b", message_id=f"m{until}", first_depth=since, last_depth=until)
+
+
+def test_what_does_not_fit_is_told_of_by_its_summary() -> None:
+    """B7: marked as one, after the system prompt, and within the budget."""
+    messages = history("old", "older", words(BUDGET - 200), "last")
+    choice = looked(messages, "Be kind.", summary=summary(1))
+    assert [each.reason for each in choice.messages] == ["recent", "recent", "recent", "last"]
+    messages = history(words(200), words(200), words(BUDGET - 200), "last")
+    choice = looked(messages, "Be kind.", summary=summary(1))
+    assert [each.reason for each in choice.messages] == ["summarised", "summarised", "recent", "last"]
+    assert choice.turns[0] == ChatTurn(role="system", text="Be kind.\n\n" + SUMMARY_MARK.format("It began."))
+    assert [turn.text for turn in choice.turns[1:]] == [messages[2].text, "last"]
+    assert choice.summary == summary(1)
+    assert choice.used <= choice.budget
+
+
+def test_what_a_summary_does_not_tell_of_has_no_room() -> None:
+    """B7."""
+    messages = history(*[words(300)] * 4, "last")
+    choice = looked(messages, summary=summary(1, 1))
+    assert [each.reason for each in choice.messages] == ["no-room", "summarised", "no-room", "recent", "last"]
+
+
+@pytest.mark.parametrize("useless", [summary(1), summary(3, 3), summary(0, text=words(2 * BUDGET))])
+def test_a_summary_of_no_use_changes_nothing(useless: Summary) -> None:
+    """B7: all fits, it tells of what goes along, or it does not fit itself."""
+    messages = history("a", "b", "c", "d") if useless == summary(1) else history(*[words(300)] * 3, "d")
+    assert looked(messages, summary=useless) == looked(messages)
+
+
+@given(TEXTS, st.integers(0, 12), st.integers(0, 12))
+def test_with_a_summary_too_the_newest_is_chosen_and_fits(texts: list[str], since: int, until: int) -> None:
+    """B7."""
+    choice = looked(history(*texts), summary=summary(until, since))
+    sent = [each for each in choice.messages if each.is_sent]
+    assert choice.used <= BUDGET or (len(sent) == 1 and choice.summary is None)
+    told = [depth for depth, each in enumerate(choice.messages) if each.reason == "summarised"]
+    assert bool(told) == (choice.summary is not None)
+    assert all(since <= depth <= until for depth in told)
 
 
 def test_no_conversation_is_no_turn() -> None:

@@ -43,9 +43,10 @@ export default function ContextSheet({ chatId, body, messages, onClose }: Contex
 
 type PreviewProps = Pick<ContextSheetProps, 'body' | 'messages'> & { context: Context }
 
-function Preview({ context: { window: room, budget, used, messages: items }, body, messages }: PreviewProps) {
+function Preview({ context: { window: room, budget, used, summary, messages: items }, body, messages }: PreviewProps) {
   const texts = new Map(messages.map((message) => [message.id, message]))
-  const left = items.filter(({ isSent, reason }) => !isSent && reason !== 'empty').length
+  const left = items.filter(({ reason }) => reason === 'no-room').length
+  const summarised = items.filter(({ reason }) => reason === 'summarised').length
   const share = (tokens: number): string => `${Math.min(100, (100 * tokens) / room)}%`
   return (
     <>
@@ -69,6 +70,15 @@ function Preview({ context: { window: room, budget, used, messages: items }, bod
           <Icon name="warning" className="mt-0.5 size-4" />
           {left === 1 ? 'One message does' : `${left} messages do`} not fit and will not be sent.
         </p>
+      )}
+      {summary && (
+        <details data-testid="context-summary" className="mt-3 rounded-lg bg-soft px-3.5 py-2.5 text-sm">
+          <summary className="cursor-pointer">
+            {summarised === 1 ? 'One message does' : `${summarised} messages do`} not fit: a summary is sent instead.
+          </summary>
+          <p className="mt-2 whitespace-pre-wrap">{summary.text}</p>
+          <p className="mt-2 text-xs text-muted">Made by {summary.model}, and marked as a summary.</p>
+        </details>
       )}
       {body.settings?.systemPrompt != null && (
         <Row role="Instructions" text={body.settings.systemPrompt} note="goes first" isSent />
@@ -101,6 +111,7 @@ function Row({ role, text, note, isSent }: { role: string; text: string; note: s
 
 function noteOf({ tokens, reason, isCut }: ContextItem): string {
   if (reason === 'no-room') return 'does not fit'
+  if (reason === 'summarised') return 'summarised'
   if (reason === 'empty') return 'nothing in it'
   const about = reason === 'referred-to' ? ', meant by the last' : ''
   return `${tokens.toLocaleString()}${isCut ? ', shortened' : ''}${about}`

@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 
 Id = sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 
