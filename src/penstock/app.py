@@ -30,11 +30,13 @@ from penstock.chats.sending import Sending
 from penstock.chats.service import ChatService
 from penstock.chats.sharing.grants import Grants
 from penstock.chats.sharing.service import SharingService
+from penstock.chats.speech import AUTO, OFF, Speech
 from penstock.chats.templates.service import TemplateService
 from penstock.chats.transactions import Transactions
 from penstock.chats.transfer.exporting import Exports
 from penstock.chats.transfer.importing import Imports
 from penstock.db.database import Database
+from penstock.errors import InvalidInput
 from penstock.kit.clock import wall_clock
 from penstock.limits.model import Rate, RequestName
 from penstock.limits.quotas import Quotas
@@ -44,6 +46,7 @@ from penstock.projects.contracts import Contracts
 from penstock.projects.reading import VersionReader
 from penstock.projects.running import VersionPreviews
 from penstock.projects.service import ProjectService
+from penstock.providers.catalog import UnknownModel
 from penstock.runs.service import RunService
 from penstock.sandbox.previews import PreviewRules, Previews
 from penstock.settings import Settings
@@ -126,6 +129,7 @@ def build_services(settings: Settings, engine: Engine, *, open_streams: bool = F
         completions=CompletionService(engine.database, engine.router, engine.keys, engine.wake, wall_clock, quotas),
         outlook=Outlook(engine.database, engine.router, engine.keys, wall_clock, engine.contents),
         files=engine.files,
+        speech=_build_speech(settings, engine),
         runs=runs,
         catalog=engine.catalog,
         router=engine.router,
@@ -168,6 +172,17 @@ def build_services(settings: Settings, engine: Engine, *, open_streams: bool = F
         limits=build_limits(settings, engine),
         trusted_proxies=settings.trusted_proxies,
     )
+
+
+def _build_speech(settings: Settings, engine: Engine) -> Speech:
+    """Return what has recordings written down. Raises InvalidInput for a model that nobody has."""
+    model = settings.transcription_model
+    if model not in {AUTO, OFF}:
+        try:
+            engine.router.resolve(model)
+        except UnknownModel:
+            raise InvalidInput(f"PENSTOCK_TRANSCRIPTION_MODEL: there is no model {model} here.") from None
+    return Speech(engine.catalog, engine.router, engine.keys, model)
 
 
 def preview_rules(settings: Settings) -> PreviewRules:

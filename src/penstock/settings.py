@@ -243,6 +243,12 @@ def _aside_model(value: str) -> str:
     return value
 
 
+def _speech_model(value: str) -> str:
+    if value not in {"off", "auto"} and not re.fullmatch(r"[^/\s]+/\S+", value):
+        raise ValueError("must be auto, off, or the id of a model such as openai/whisper-1")
+    return value
+
+
 def _sandbox(value: str) -> str:
     if value not in get_args(SandboxName):
         raise ValueError("must be auto, bwrap or off")
@@ -375,6 +381,9 @@ class Settings:
     )
     summary_model: str = _setting(
         "PENSTOCK_SUMMARY_MODEL", "same", _aside_model, "who summarises what does not fit any more; as above"
+    )
+    transcription_model: str = _setting(
+        "PENSTOCK_TRANSCRIPTION_MODEL", "auto", _speech_model, "who writes recordings down: auto, a model, or off"
     )
     openai_api_keys: tuple[str, ...] = _setting(
         "OPENAI_API_KEY", "", _keys, "key of OpenAI or a compatible server", numbered=True

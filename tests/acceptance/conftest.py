@@ -18,10 +18,16 @@ FLAGS = [
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def more_flags() -> list[str]:
+    """What the browser of a module is started with besides."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def browser(more_flags: list[str]) -> Iterator[Browser]:
     """Debian's Chromium, without a screen. It goes with its module: its loop is in the way of asynchronous tests."""
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more_flags])
         yield launched
         launched.close()
 

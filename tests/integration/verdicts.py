@@ -101,6 +101,7 @@ ABSENT = "       404  404   404   404  403   404   404   403"
 SENT_BACK = "    303  303   303   303  403   303   303   403"
 FAREWELL = "     401  401   204   401  403   401   401   403"
 LEFT = "         204  204   204   204  403   204   204   403"
+NOT_HEARD = "   409  409   409   409  409   401   401   403"
 TAKEN_IN = "     401  401   202   202  202   401   401   403"
 NO_FORM = "     422  422   422   422  422   401   401   403"
 LINK_READ = "    404  404   404   404  403   404   404   403    200"
@@ -206,6 +207,7 @@ TABLE: Mapping[str, tuple[Probe, ...]] = {
         Probe(THEIRS_READ, "/api/chats/$chat/export?format=json"),
         Probe(THEIRS_READ, "/api/chats/$live/export?format=html"),
     ),
+    "POST /api/transcriptions": (Probe(NOT_HEARD, "/api/transcriptions", {"not": "a recording"}),),
     "GET /api/import": (Probe(OWN_READ, "/api/import"),),
     "POST /api/import": (Probe(TAKEN_IN, "/api/import", {"conversationId": "x", "messages": []}),),
     "GET /api/import/{import_id}": (Probe(THEIRS_READ, "/api/import/$brought"),),

@@ -25,6 +25,12 @@ MODELS = ("echo-20-5", "echo-50-20", "echo-200-10", "fast-2000", "reasoning-20",
 
 _BACKGROUND = re.compile(r"/v1/responses/(?P<id>[^/]+)(/cancel)?")
 
+_RECORDING = re.compile(
+    rb'name="model"\r\n\r\n(?P<model>[^\r]+)\r\n.*filename="(?P<name>[^"]+)"\r\nContent-Type: (?P<type>[^\r]+)\r\n\r\n'
+    rb"(?P<data>.*)\r\n--[^\r]+--\r\n",
+    re.DOTALL,
+)
+
 _SETTLE = 0.02
 """Seconds before a reset, which on arrival throws away what the client has not read yet."""
 
@@ -71,6 +77,8 @@ class Server:
                 await _json(connection, 200, LISTS[path])
             case _, path if found := _BACKGROUND.fullmatch(path):
                 await self._background(connection, request, found["id"])
+            case "POST", "/v1/audio/transcriptions":
+                await self._heard(connection, request)
             case "POST", path:
                 body = json.loads(request.body)
                 if (form := made(path, body, len(self.seen))) is not None:
@@ -80,7 +88,26 @@ class Server:
             case _:
                 await _unknown(connection)
 
-    async def _asked(self, connection: Connection, request: Request, form: Format) -> None:
+    async def _heard(self, connection: Connection, request: Request) -> None:
+        """Write a recording down, as each model does: what it is told does not matter."""
+        found = _RECORDING.search(request.body)
+        if found is None:
+            await _json(connection, 400, wire.error("No form with a file.", "invalid_request_error"))
+            return
+        body = {"name": found["name"].decode(), "type": found["type"].decode(), "bytes": len(found["data"])}
+        form = Chat(number=len(self.seen), model=found["model"].decode(), kind="", body=body)
+        record = self._record(connection, request, form)
+        script = read(form.model)
+        if script is None:
+            await _json(connection, 404, form.error("The model does not exist.", 404))
+        elif refuse := _REFUSALS.get(script.kind):
+            await refuse(connection, script, form, record)
+        else:
+            await asyncio.sleep(script.gap * script.tokens)
+            await _json(connection, 200, json.dumps({"text": expected_text(form.model)}).encode())
+        record["endedAt"] = time.monotonic()
+
+    def _record(self, connection: Connection, request: Request, form: Format) -> dict[str, Any]:
         record: dict[str, Any] = {
             "id": len(self.seen),
             "model": form.model,
@@ -96,6 +123,10 @@ class Server:
             "cancelledAt": None,
         }
         self.seen.append(record)
+        return record
+
+    async def _asked(self, connection: Connection, request: Request, form: Format) -> None:
+        record = self._record(connection, request, form)
 
         def gone() -> None:
             record.update(closedEarly=True, closedAt=time.monotonic())

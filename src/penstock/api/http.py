@@ -37,6 +37,7 @@ from penstock.api import (
     shares,
     sheet,
     socket,
+    speech,
     streams,
     subscriptions,
     templates,
@@ -109,20 +110,8 @@ def create_api(services: Services) -> FastAPI:
     )
     of_people, of_models = (auth, me, tokens, usage), (models, keys, completions)
     of_projects = (projects, versions, running)
-    of_chats = (
-        chat,
-        chats,
-        attachments,
-        conversations,
-        context,
-        folders,
-        templates,
-        shares,
-        links,
-        search,
-        transfer,
-        runs,
-    )
+    of_chats = (chat, chats, attachments, speech, conversations, context, folders, templates)
+    of_chats = (*of_chats, shares, links, search, transfer, runs)
     of_the_rest = (socket, subscriptions, streams, admin, health)
     modules = (*of_people, *of_chats, *of_models, *of_projects, sandbox, *of_the_rest)
     for module in modules:
@@ -160,8 +149,12 @@ def create_http(
     wrapped = SameSite(wrapped, open_streams=services.open_streams)
     wrapped = KnownHosts(wrapped, services.site)
     uploaded = max(services.files.limits.size, services.files.limits.text_size) + attachments.FORM_BYTES
-    larger = {("POST", transfer.IMPORT_PATH): services.max_import_bytes, ("POST", ATTACHMENTS): uploaded}
-    wrapped = BodyLimit(wrapped, services.max_body_bytes, larger)
+    limits = {
+        ("POST", transfer.IMPORT_PATH): services.max_import_bytes,
+        ("POST", ATTACHMENTS): uploaded,
+        ("POST", speech.PATH): min(speech.MOST_BYTES, services.max_body_bytes),
+    }
+    wrapped = BodyLimit(wrapped, services.max_body_bytes, limits)
     policies = {f"{links.PREFIX}/": sheet.POLICY, f"{ATTACHMENTS}/": attachments.POLICY}
     wrapped = SecurityHeaders(wrapped, services.preview_domain, policies)
     wrapped = PreviewHosts(wrapped, services.previews, domain=services.preview_domain, ui_url=services.site.public_url)

@@ -58,6 +58,7 @@ class CatalogShape(Shape):
 
     providers: list[ProviderShape]
     default: str
+    transcription: str | None = Field(description="Who would write down what you record; null: nobody.")
 
 
 class Support(Shape):
@@ -104,7 +105,11 @@ def routes(services: Services) -> APIRouter:
         own = await services.provider_keys.providers(sender.identity)
         groups = await services.router.models(own)
         default = await services.router.default(own)
-        return CatalogShape(providers=[_shape(group) for group in groups], default=default)
+        return CatalogShape(
+            providers=[_shape(group) for group in groups],
+            default=default,
+            transcription=await services.speech.model_for(sender.identity),
+        )
 
     @router.get("/{model_id:path}/support", operation_id="supportOfModel")
     async def support_of_model(model_id: str, sender: Sender) -> Support:

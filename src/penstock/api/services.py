@@ -23,6 +23,7 @@ from penstock.chats.sending import Sending
 from penstock.chats.service import ChatService
 from penstock.chats.sharing.grants import Grants
 from penstock.chats.sharing.service import SharingService
+from penstock.chats.speech import Speech
 from penstock.chats.templates.service import TemplateService
 from penstock.chats.transfer.exporting import Exports
 from penstock.chats.transfer.importing import Imports
@@ -80,6 +81,7 @@ class Services:
     completions: CompletionService
     outlook: Outlook
     files: FileService
+    speech: Speech
     runs: RunService
     catalog: Catalog
     router: Router

@@ -264,6 +264,24 @@ class Attachable(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """Something that was said."""
+
+    media_type: str
+    """`audio/webm` and the like."""
+    data: bytes = field(repr=False)
+
+
+@runtime_checkable
+class Transcriber(Protocol):
+    """A provider that writes down what is said."""
+
+    async def transcribe(self, model: str, recording: Recording) -> str:
+        """Return what is said, by the provider's model of this name. Raises ProviderError."""
+        ...
+
+
 class ErrorKind(StrEnum):
     """How a provider can fail. The value is the stable code that clients see."""
 

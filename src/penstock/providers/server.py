@@ -14,6 +14,7 @@ from penstock.providers.base import (
     ErrorKind,
     ProviderError,
     Reasoning,
+    Recording,
     Text,
     Timeouts,
     ToolArgs,
@@ -22,6 +23,7 @@ from penstock.providers.base import (
 from penstock.providers.decoder import Decoder
 from penstock.providers.failures import Report, decode_body, failure, refusal, reported, retry_after
 from penstock.providers.known import Known
+from penstock.providers.recordings import decode_transcript, encode_recording
 from penstock.providers.transport import Call, Reply, Transport
 
 logger = logging.getLogger(__name__)
@@ -81,19 +83,27 @@ class Server:
                 yield deltas
 
     async def fetch(
-        self, path: str, *, method: Method = "GET", body: bytes | None = None, timeouts: Timeouts | None = None
+        self,
+        path: str,
+        *,
+        method: Method = "GET",
+        body: bytes | None = None,
+        body_type: str = "application/json",
+        timeouts: Timeouts | None = None,
     ) -> bytes:
         """Return the body of a reply that is no stream. Raises ProviderError, also for every status but 200."""
-        call = self._call(method, path, "application/json", body)
+        call = self._call(method, path, "application/json", body, body_type)
         async with self._transport.open(call, timeouts or self._timeouts) as reply:
             if reply.status != 200:
                 raise await self._refusal(reply)
             return await reply.body(_MAX_DOCUMENT)
 
-    def _call(self, method: Method, path: str, accept: str, body: bytes | None) -> Call:
+    def _call(
+        self, method: Method, path: str, accept: str, body: bytes | None, body_type: str = "application/json"
+    ) -> Call:
         headers = {"Accept": accept, **self._headers}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = body_type
         return Call(name=self.name, method=method, url=f"{self.base_url}/{path}", headers=headers, body=body)
 
     async def _accept(self, reply: Reply) -> None:
@@ -179,6 +189,12 @@ class ServerProvider:
     async def check(self, path: str, timeouts: Timeouts) -> None:
         """Fetch what only a good key may. Raises ProviderError."""
         await self._server.fetch(path, timeouts=timeouts)
+
+    async def transcribe(self, model: str, recording: Recording) -> str:
+        """Return what is said, asked as OpenAI is: other servers do as it does, or refuse. See `Transcriber`."""
+        body, body_type = encode_recording(model, recording)
+        reply = await self._server.fetch("audio/transcriptions", method="POST", body=body, body_type=body_type)
+        return decode_transcript(reply, self.name)
 
     def _refuse_prefix(self, request: ChatRequest) -> None:
         """Raise for a request to go on: the format has no word for it, and all would be said twice."""
