@@ -1,7 +1,7 @@
 """What is said, written down by a real server (B14)."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 
 
 @asynccontextmanager
-async def speaking(database: Database, upstream: Upstream, model: str) -> AsyncIterator[tuple[Process, Speech]]:
+async def speaking(database: Database, upstream: Upstream, model: str) -> AsyncGenerator[tuple[Process, Speech]]:
     vendors = [
         VendorConfig(id="openai", base_url=upstream.base_url, api_keys=("sk-wrong", "sk-house")),
         VendorConfig(id="mistral", base_url=None),
