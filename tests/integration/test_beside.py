@@ -27,20 +27,15 @@ def beside(client: httpx.Client, first: Recording) -> Recording:
 
 
 def test_both_stream_at_once_and_each_is_taken_up_by_its_cursor(penstock: Penstock, upstream: Upstream) -> None:
-    """B15, A5: the request follows the first; the chat names both; one that is chosen is gone on with."""
+    """B15, A5: the request follows the first; the one that is chosen is gone on with."""
     question = f"two of {penstock.port}"
     with penstock.client() as client:
         models = {"model": "openai/echo-80-10", "compareWith": "openai/echo-60-10"}
         first = ask(client, until=4, message=question, **models)
-        chat_id, second_run = first.start["chatId"], first.start["besideRunId"]
-        chat = opened(client, chat_id)
-        assert chat["liveRunIds"] == [first.start["runId"], second_run]
-        assert (chat["liveRunId"], chat["queuedRunIds"]) == (first.start["runId"], [])
+        chat_id = first.start["chatId"]
         second = beside(client, first)
         assert second.text == expected_text("echo-60-10")
         assert second.start["besideRunId"] == first.start["runId"]
-        # Without a cursor it is the answer on the chosen path.
-        assert resume(client, chat_id).start == first.start
         assert resume(client, chat_id, first).text == expected_text("echo-80-10")
         answer = opened(client, chat_id)["messages"]["items"][-1]
         assert (answer["id"], answer["besideId"]) == (first.start["messageId"], second.start["messageId"])
@@ -49,15 +44,30 @@ def test_both_stream_at_once_and_each_is_taken_up_by_its_cursor(penstock: Pensto
         path = [item["id"] for item in opened(client, chat_id)["messages"]["items"]]
         assert path[1::2] == [second.start["messageId"], followed.start["messageId"]]
     one, other = (seen for seen in upstream.requests() if seen.question == question)
-    assert max(one.started_at, other.started_at) < min(one.closed_at or 0, other.closed_at or 0)
+    assert one.ended_at is not None
+    assert other.ended_at is not None
+    assert max(one.started_at, other.started_at) < min(one.ended_at, other.ended_at)
     (seen,) = (seen for seen in upstream.requests() if seen.question == f"on, {question}")
     assert [turn["content"] for turn in seen.body["messages"]] == [question, second.text, f"on, {question}"]
+
+
+def test_while_both_run_the_chat_names_both_and_the_chosen_one_is_taken_up_without_a_cursor(penstock: Penstock) -> None:
+    """A2, A9: each is stopped by itself."""
+    with penstock.client() as client:
+        first = ask(client, until=4, message="x", model="openai/stall-3-1", compareWith="openai/stall-3-1").start
+        runs = [first["runId"], first["besideRunId"]]
+        chat = opened(client, first["chatId"])
+        assert (chat["liveRunIds"], chat["liveRunId"], chat["queuedRunIds"]) == (runs, runs[0], [])
+        assert resume(client, first["chatId"], until=2).start == first
+        for run_id, left in zip(runs, ([runs[1]], []), strict=True):
+            assert client.post(f"/api/runs/{run_id}/stop").json()["status"] == "stopped"
+            assert opened(client, first["chatId"])["liveRunIds"] == left
 
 
 def test_when_the_first_is_over_nothing_is_taken_up_without_a_cursor(penstock: Penstock) -> None:
     """A2: a stock client has the first answer on its screen; the other one would follow it there."""
     with penstock.client() as client:
-        first = ask(client, message="x", model="openai/echo-3-1", compareWith="openai/echo-500-20")
+        first = ask(client, message="x", model="openai/echo-3-1", compareWith="openai/stall-3-1")
         chat_id = first.start["chatId"]
         assert opened(client, chat_id)["liveRunIds"] == [first.start["besideRunId"]]
         assert client.get(f"/api/chat/{chat_id}/stream").status_code == 204
