@@ -73,6 +73,15 @@ export async function getMessages(chatId: string, cursor: string): Promise<Messa
   return (await sdk.listMessages({ ...strict, path: { chat_id: chatId }, query: { cursor } })).data
 }
 
+/** A message by the run that writes it, or by its own id where that is known. */
+export async function getMessage(chatId: string, of: { id?: string; runId?: string }): Promise<Message> {
+  const id = of.id ?? (await sdk.getRun({ ...strict, path: { run_id: of.runId ?? '' } })).data.messageId
+  const { data } = await sdk.listMessages({ ...strict, path: { chat_id: chatId }, query: { leaf: id, limit: 1 } })
+  const message = data.items.at(-1)
+  if (!message) throw new TypeError('An answer is on the path that ends with it.')
+  return message
+}
+
 export async function markMessage(chatId: string, messageId: string, body: MessageMarks): Promise<Message> {
   return (await sdk.markMessage({ ...strict, path: { chat_id: chatId, message_id: messageId }, body })).data
 }

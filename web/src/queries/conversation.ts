@@ -4,7 +4,7 @@
  */
 import { Chat } from '@ai-sdk/react'
 import { generateId } from 'ai'
-import { type ChatDetail, getMessages, stopRun } from '@/api/client'
+import { type ChatDetail, type Message as Stored, getMessages, stopRun } from '@/api/client'
 import { isSessionOver, sentence } from '@/api/errors'
 import { writeDraft } from '@/lib/drafts'
 import { Signal, until } from '@/lib/signal'
@@ -195,8 +195,9 @@ export class Conversation {
     if (messages[0]?.id === detail.messages.items[0]?.id) {
       this.update({ earlier: detail.messages.nextCursor ?? undefined })
     }
-    this.run.set(detail.liveRunId ?? undefined)
-    if (detail.liveRunId !== null && !this.broken) void this.resume(detail.liveRunId)
+    const live = liveRunOf(detail, told)
+    this.run.set(live)
+    if (live !== undefined && !this.broken) void this.resume(live)
   }
 
   /** Lets go of the stream; the run itself goes on. */
@@ -244,6 +245,13 @@ export class Conversation {
   private update(change: Partial<Local>): void {
     this.local.set({ ...this.local.get(), ...change })
   }
+}
+
+/** The run to follow: of two side by side that of the chosen answer, if it is not over. */
+function liveRunOf({ liveRunId, liveRunIds }: ChatDetail, told: readonly Stored[]): string | undefined {
+  const last = told.at(-1)
+  if (last?.runId != null && liveRunIds.includes(last.runId)) return last.runId
+  return last?.besideId == null ? (liveRunId ?? undefined) : undefined
 }
 
 function userMessage(id: string, text: string): Message {

@@ -4,6 +4,9 @@ export interface Cursor {
   offset: string
 }
 
+/** Before everything (RD1). */
+export const firstOffset = '0'.repeat(16)
+
 export function parseCursor(id: string): Cursor | undefined {
   const colon = id.lastIndexOf(':')
   return colon > 0 ? { run: id.slice(0, colon), offset: id.slice(colon + 1) } : undefined

@@ -13,13 +13,24 @@ export interface Failure {
 /** What only the server knows, of a message that is stored. */
 export type Facts = Pick<
   Stored,
-  'versionIds' | 'reactions' | 'rating' | 'ratingReason' | 'record' | 'usage' | 'settings' | 'createdAt' | 'completedAt'
+  | 'versionIds'
+  | 'besideId'
+  | 'reactions'
+  | 'rating'
+  | 'ratingReason'
+  | 'record'
+  | 'usage'
+  | 'settings'
+  | 'createdAt'
+  | 'completedAt'
 >
 
 /** What a message carries beside its parts; the fields arrive one after another while it streams. */
 export interface Metadata {
   chatId?: string
   runId?: string
+  /** Of the answer of another model that was asked for with this one. */
+  besideRunId?: string
   status?: Status
   finishReason?: string
   error?: Failure

@@ -6,7 +6,7 @@ import { type ChatTransport, generateId } from 'ai'
 import type { ChatSettings } from '@/api/client'
 import { ProblemError, problemOf } from '@/api/errors'
 import { Signal, until } from '@/lib/signal'
-import { type Cursor, formatCursor, isNew, parseCursor } from './cursor'
+import { type Cursor, firstOffset, formatCursor, isNew, parseCursor } from './cursor'
 import { type Chunk, type RunEvent, isRunEnd, toChunk } from './events'
 import type { Message } from './message'
 import { pause } from './pause'
@@ -29,6 +29,8 @@ export const usualPace: Pace = { backoff: [250, 750, 2000], poll: 2000, silence:
 
 export interface TransportOptions {
   chatId?: string
+  /** The one run to follow; else whichever is live on the chosen path. */
+  runId?: string
   origin?: string
   pace?: Pace
   /** Closed while nobody looks: the stream is dropped then and taken up again at the cursor. */
@@ -62,6 +64,10 @@ interface Reading {
 
 export interface SendBody {
   model?: string
+  /** Another model, which answers the same side by side. */
+  compareWith?: string
+  /** Begins a chat that is not kept. */
+  temporary?: true
   settings?: ChatSettings
   /** The message that the new one is another version of; the chat goes on from there. */
   edits?: string
@@ -78,16 +84,18 @@ export class Transport implements ChatTransport<Message> {
   readonly resumeStreamIsReplay = true
   readonly line = new Signal<Line>('up')
   chatId: string | undefined
+  private readonly runId: string | undefined
   private readonly origin: string
   private readonly pace: Pace
   private readonly open: Signal<boolean>
   private readonly onStart: TransportOptions['onStart']
 
-  constructor({ chatId, origin = '', pace = usualPace, open = new Signal(true), onStart }: TransportOptions = {}) {
+  constructor({ chatId, runId, origin = '', pace = usualPace, open, onStart }: TransportOptions = {}) {
     this.chatId = chatId
+    this.runId = runId
     this.origin = origin
     this.pace = pace
-    this.open = open
+    this.open = open ?? new Signal(true)
     this.onStart = onStart
   }
 
@@ -156,7 +164,8 @@ export class Transport implements ChatTransport<Message> {
     }
   }
 
-  private async attach(cursor: Cursor | undefined, signal?: AbortSignal): Promise<Exchange | 'gone'> {
+  private async attach(behind: Cursor | undefined, signal?: AbortSignal): Promise<Exchange | 'gone'> {
+    const cursor = behind ?? (this.runId === undefined ? undefined : { run: this.runId, offset: firstOffset })
     const query = cursor ? `?after=${encodeURIComponent(formatCursor(cursor))}` : ''
     const path = `/api/chat/${encodeURIComponent(this.chatId ?? '')}/stream${query}`
     const exchange = await this.fetch(path, {}, signal)
@@ -327,8 +336,9 @@ function requestOf({ trigger, messages, messageId, body }: Omit<SendOptions, 'ab
   return message ? submission(message, sent) : {}
 }
 
-function submission(message: Message, { model, settings, edits }: SendBody): object {
-  return { message: textOf(message), clientMessageId: message.id, messageId: edits, model, settings }
+function submission(message: Message, { model, compareWith, temporary, settings, edits }: SendBody): object {
+  const how = { model, compareWith, temporary, settings }
+  return { message: textOf(message), clientMessageId: message.id, messageId: edits, ...how }
 }
 
 function continuation(messageId: string, how: object): object {

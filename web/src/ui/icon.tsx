@@ -48,6 +48,7 @@ const shapes = {
   filter: 'M4 6h16M7 12h10M10 18h4',
   text: 'M5 6h14M12 6v13M9 19h6',
   keyboard: 'M3 7h18v10H3zM7 10.5v.01M11 10.5v.01M15 10.5v.01M8 14h8',
+  columns: 'M4 5h7v14H4zM13 5h7v14h-7z',
   warning: 'M12 4l9 16H3zM12 10v4M12 17v.5',
 }
 

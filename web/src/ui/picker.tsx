@@ -8,17 +8,19 @@ interface Choice {
 }
 
 interface PickerProps {
+  label?: string
+  testId?: string
   providers: readonly { id: string; name: string; models: readonly Choice[] }[]
   value: string | undefined
   onChange: (id: string) => void
 }
 
-export function ModelPicker({ providers, value, onChange }: PickerProps) {
+export function ModelPicker({ label = 'Model', testId = 'model-picker', providers, value, onChange }: PickerProps) {
   return (
     <label className="relative inline-flex min-w-0 items-center">
-      <span className="sr-only">Model</span>
+      <span className="sr-only">{label}</span>
       <select
-        data-testid="model-picker"
+        data-testid={testId}
         value={value ?? ''}
         disabled={providers.length === 0}
         onChange={(event) => {

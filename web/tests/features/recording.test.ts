@@ -4,6 +4,7 @@ import type { Facts } from '@/streams/message'
 
 const facts: Facts = {
   versionIds: ['a'],
+  besideId: null,
   reactions: [],
   rating: null,
   ratingReason: null,

@@ -17,6 +17,7 @@ function message(id: string, role: 'user' | 'assistant', parentId: string | null
     rating: null,
     ratingReason: null,
     versionIds: [id],
+    besideId: null,
   }
   return { ...none, id, role, parts, status, parentId, runId, createdAt: '2026-01-01T00:00:00Z' }
 }

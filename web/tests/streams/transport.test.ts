@@ -173,6 +173,19 @@ it('replays a run after a reload', async () => {
   expect(stream && text(await fold(stream))).toBe(answer)
 })
 
+it('follows the one run that it is for, from its beginning', async () => {
+  const asked: string[] = []
+  const origin = await serve(({ response, url, from }) => {
+    asked.push(url)
+    const to = from === 0 ? 5 : log.length
+    response.write(frames(from, to), () => (to < log.length ? response.destroy() : response.end()))
+  })
+  const subject = transport(origin, { chatId: 'c1', runId: 'r1' })
+  const stream = await subject.reconnectToStream({ chatId: 'local', body: { runId: 'r1' } })
+  expect(stream && text(await fold(stream))).toBe(answer)
+  expect(asked).toEqual([0, 5].map((position) => `/api/chat/c1/stream?after=r1%3A${offset(position)}`))
+})
+
 it('polls a run from its beginning where no stream ever gets through', async () => {
   const origin = await serve(({ response, url }) => {
     if (!url.startsWith('/v1/')) return response.writeHead(502).end()

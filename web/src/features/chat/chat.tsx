@@ -1,6 +1,7 @@
 import { Suspense, lazy, useEffect } from 'react'
 import { isNotFound, sentence } from '@/api/errors'
 import { fitting } from '@/lib/settings'
+import { useBeside } from '@/queries/beside'
 import { useChatDetail } from '@/queries/chats'
 import { tokensOf } from '@/queries/context'
 import { useConversation, useConversations } from '@/queries/conversations'
@@ -10,13 +11,14 @@ import { useChatSettings } from '@/queries/settings'
 import { ModelPicker } from '@/ui/picker'
 import { RetryNotice } from '@/ui/placeholder'
 import { useStick } from '@/ui/stick'
+import { useComparison } from '../composer/comparison'
 import { Composer, type Urgency } from '../composer/composer'
 import { Gauge } from '../composer/gauge'
 import { AllowanceNote } from '../usage/note'
 import { useGoal } from './goal'
 import { Header } from './header'
 import { Line } from './line'
-import { Announcer, Jump, Loading, Reconnecting, Trouble, Unknown } from './notices'
+import { Announcer, Jump, Loading, Reconnecting, TemporaryNotice, Trouble, Unknown } from './notices'
 import { Earlier, Thread } from './thread'
 
 const ContextSheet = lazy(() => import('../composer/contextsheet'))
@@ -43,6 +45,8 @@ export function ChatScreen({ chatId }: { chatId: string }) {
       state={state}
       title={data?.title}
       chatModel={data?.model ?? undefined}
+      lastModel={data?.messages.items.at(-1)?.model ?? undefined}
+      temporary={data?.temporary === true}
       loading={isPending && state.messages.length === 0}
       onRefresh={() => void refetch()}
     />
@@ -55,13 +59,18 @@ interface RoomProps {
   state: ReturnType<typeof useConversation>
   title: string | undefined
   chatModel: string | undefined
+  lastModel: string | undefined
+  temporary: boolean
   loading: boolean
   onRefresh: () => void
 }
 
-function Room({ chatId, conversation, state, title, chatModel, loading, onRefresh }: RoomProps) {
-  const { messages, busy, submitted, failed, stopping, earlier, line, error, notice, waiting } = state
+function Room({ chatId, conversation, state, title, chatModel, lastModel, temporary, loading, onRefresh }: RoomProps) {
+  const { messages, busy: answering, submitted, failed, stopping, earlier, line, error, notice, waiting } = state
   const { catalogue, model, choose } = useModelChoice(chatModel)
+  const beside = useBeside(conversation, messages.at(-1))
+  const busy = answering || beside?.live === true
+  const { second, compare, row } = useComparison(catalogue, model)
   const limit = useMessageLimit()
   const { scroller, content, away, jump, visit, keepPlace } = useStick()
   useGoal(conversation, messages.length > 0 && !busy, visit)
@@ -74,7 +83,7 @@ function Room({ chatId, conversation, state, title, chatModel, loading, onRefres
     if (urgency === 'now') {
       clear()
       jump()
-      void conversation.send(text, body)
+      void conversation.send(text, { ...body, ...second })
       return
     }
     // A message that does not get into the line stays where it was typed.
@@ -103,9 +112,15 @@ function Room({ chatId, conversation, state, title, chatModel, loading, onRefres
   return (
     <>
       <title>{`${title ?? 'Chat'} – Penstock`}</title>
-      <Header chatId={chatId} title={title} isDemo={title !== undefined && model?.isDemo === true} />
+      <Header
+        chatId={chatId}
+        title={title}
+        isDemo={title !== undefined && model?.isDemo === true}
+        temporary={temporary}
+      />
       <div ref={scroller} className="scrollbar-thin relative min-h-0 flex-1 overflow-y-auto">
         <div ref={content} className="mx-auto flex max-w-3xl flex-col gap-4 px-4 pt-6 pb-8">
+          {temporary && <TemporaryNotice />}
           {earlier !== undefined && <Earlier onLoad={() => void keepPlace(() => conversation.loadEarlier())} />}
           {loading ? (
             <Loading />
@@ -113,10 +128,13 @@ function Room({ chatId, conversation, state, title, chatModel, loading, onRefres
             <Thread
               conversation={conversation}
               messages={messages}
-              busy={busy}
+              busy={answering}
               submitted={submitted}
               failed={failed}
               body={body}
+              beside={beside}
+              modelId={lastModel}
+              onModel={choose}
             />
           )}
         </div>
@@ -135,19 +153,28 @@ function Room({ chatId, conversation, state, title, chatModel, loading, onRefres
           />
         )}
         <Line waiting={waiting} onWithdraw={(runId) => void conversation.withdraw(runId)} />
+        {row}
         <Composer
           draft={chatId}
           limit={limit}
-          placeholder="Write a message"
+          placeholder={temporary ? 'Write a message that is not kept' : 'Write a message'}
           busy={busy}
           stopping={stopping}
-          onStop={() => void conversation.stop()}
+          onStop={() => {
+            if (answering) void conversation.stop()
+            if (beside?.live) void beside.stop()
+          }}
           onSend={send}
           model={model}
           settings={settings}
           onSettings={tune}
           gauge={gauge}
-          picker={<ModelPicker providers={catalogue?.providers ?? []} value={model?.id} onChange={choose} />}
+          picker={
+            <>
+              <ModelPicker providers={catalogue?.providers ?? []} value={model?.id} onChange={choose} />
+              {compare}
+            </>
+          }
         />
         <AllowanceNote />
       </div>

@@ -9,9 +9,11 @@ interface HeaderProps {
   /** Undefined while it is not known. */
   title: string | undefined
   isDemo: boolean
+  /** It is not kept, and so cannot be shared. */
+  temporary: boolean
 }
 
-export function Header({ chatId, title, isDemo }: HeaderProps) {
+export function Header({ chatId, title, isDemo, temporary }: HeaderProps) {
   const [sharing, setSharing] = useState(false)
   return (
     <>
@@ -19,7 +21,7 @@ export function Header({ chatId, title, isDemo }: HeaderProps) {
       <header className="sr-only h-14 shrink-0 items-center gap-3 border-b border-line md:not-sr-only md:flex md:h-14 md:px-6">
         <h1 className="min-w-0 truncate text-sm font-medium">{title ?? ''}</h1>
         {isDemo && <Badge>Demo</Badge>}
-        {title !== undefined && (
+        {title !== undefined && !temporary && (
           <IconButton
             icon="share"
             label="Share this chat"

@@ -47,6 +47,22 @@ export function Jump({ onClick }: { onClick: () => void }) {
   )
 }
 
+/** Stands where the chat begins, so that nobody writes in it believing that it is kept. */
+export function TemporaryNotice() {
+  return (
+    <p
+      data-testid="temporary-notice"
+      className="flex items-start gap-2 rounded-xl border border-line bg-panel px-4 py-3 text-sm text-muted"
+    >
+      <Icon name="clock" className="mt-0.5 size-4" />
+      <span>
+        <strong className="font-medium text-ink">This chat is temporary.</strong> It is in no list and no search, and it
+        is gone an hour after its last activity, or as soon as you sign out.
+      </span>
+    </p>
+  )
+}
+
 export function Reconnecting() {
   return (
     <p
@@ -91,7 +107,7 @@ export function Unknown() {
       }
     >
       <title>Chat not found – Penstock</title>
-      It may have been deleted, or it belongs to someone else.{' '}
+      It may have been deleted, it may have been a temporary one, or it belongs to someone else.{' '}
       {me?.isSignedIn === false && (
         <>
           If it is yours,{' '}

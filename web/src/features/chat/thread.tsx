@@ -1,5 +1,6 @@
-import { useState } from 'react'
+import { type ComponentProps, useState } from 'react'
 import { sentence } from '@/api/errors'
+import type { Beside } from '@/queries/beside'
 import { useChooseVersion } from '@/queries/branches'
 import type { Conversation } from '@/queries/conversation'
 import { statusOf } from '@/queries/conversations'
@@ -10,6 +11,7 @@ import type { SendBody } from '@/streams/transport'
 import { Button } from '@/ui/button'
 import { Answer } from './answer'
 import { Editor } from './editor'
+import { Pair } from './pair'
 import { Question } from './question'
 import { Typing } from './typing'
 
@@ -20,15 +22,21 @@ interface ThreadProps {
   submitted: boolean
   failed: { id: string; reason: string } | undefined
   body: SendBody
+  /** The answer of another model to the same question as the last one. */
+  beside: Beside | undefined
+  modelId: string | undefined
+  onModel: (id: string) => void
 }
 
-export function Thread({ conversation, messages, busy, submitted, failed, body }: ThreadProps) {
+export function Thread({ conversation, messages, busy, submitted, failed, body, ...pair }: ThreadProps) {
+  const { beside, modelId, onModel } = pair
   const { edited, edit, save, cancel } = useEditing(conversation, body)
   const { mutate: choose, isPending: choosing, error: refusal } = useChooseVersion(conversation.chatId.get())
   const limit = useMessageLimit()
-  const settled = !busy && !choosing
+  const running = busy || beside?.live === true
+  const settled = !running && !choosing
   const last = messages.at(-1)
-  const lastAnswer = busy ? undefined : messages.findLast(({ role }) => role === 'assistant')
+  const lastAnswer = running ? undefined : messages.findLast(({ role }) => role === 'assistant')
   return (
     <>
       {messages.map((message, index) => (
@@ -58,17 +66,27 @@ export function Thread({ conversation, messages, busy, submitted, failed, body }
               onChoose={choose}
             />
           ) : (
-            <Answer
+            <InPair
               conversation={conversation}
               message={message}
-              status={busy && message === last ? 'streaming' : statusOf(message)}
-              isLast={message === lastAnswer}
-              onChoose={choose}
-              {...(message === lastAnswer && { onContinue: () => void conversation.continue(message, body) })}
-              {...(settled && {
-                onRegenerate: (model?: string) => void conversation.regenerate(message.id, anew(body, message, model)),
-              })}
-            />
+              beside={message === last ? beside : undefined}
+              modelId={modelId}
+              live={busy}
+              onModel={onModel}
+            >
+              <Answer
+                conversation={conversation}
+                message={message}
+                status={busy && message === last ? 'streaming' : statusOf(message)}
+                isLast={message === lastAnswer}
+                onChoose={choose}
+                {...(message === lastAnswer && { onContinue: () => void conversation.continue(message, body) })}
+                {...(settled && {
+                  onRegenerate: (model?: string) =>
+                    void conversation.regenerate(message.id, anew(body, message, model)),
+                })}
+              />
+            </InPair>
           )}
         </div>
       ))}
@@ -79,6 +97,19 @@ export function Thread({ conversation, messages, busy, submitted, failed, body }
         </p>
       )}
     </>
+  )
+}
+
+function InPair({
+  beside,
+  children,
+  ...rest
+}: Omit<ComponentProps<typeof Pair>, 'beside'> & { beside?: Beside | undefined }) {
+  if (!beside) return children
+  return (
+    <Pair beside={beside} {...rest}>
+      {children}
+    </Pair>
   )
 }
 

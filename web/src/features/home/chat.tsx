@@ -8,10 +8,12 @@ import { findModel, useModelChoice } from '@/queries/models'
 import { useChatSettings, writeSettings } from '@/queries/settings'
 import { Badge } from '@/ui/badge'
 import { ModelPicker } from '@/ui/picker'
+import { useComparison } from '../composer/comparison'
 import { Composer } from '../composer/composer'
 import { AllowanceNote } from '../usage/note'
 import { Suggestions } from './suggest'
 import { suggestionsFor } from './suggestions'
+import { TemporarySwitch } from './temporary'
 
 /** Asks the first question of a new chat, and hands the conversation over to its page once the server has named it. */
 export function ChatAsk() {
@@ -20,6 +22,8 @@ export function ChatAsk() {
   const { chatId, busy, failed } = useConversation(conversation)
   const { catalogue, model, choose } = useModelChoice()
   const { settings, choose: tune } = useChatSettings('new', [])
+  const { second, compare, row } = useComparison(catalogue, model)
+  const [temporary, setTemporary] = useState(false)
   const limit = useMessageLimit()
   const [, navigate] = useLocation()
 
@@ -36,6 +40,8 @@ export function ChatAsk() {
     const taken = fitting(settings, findModel(catalogue, modelId)?.capabilities)
     void conversation.send(text, {
       ...(modelId !== undefined && { model: modelId }),
+      ...second,
+      ...(temporary && { temporary }),
       ...(Object.keys(taken).length > 0 && { settings: taken }),
     })
   }
@@ -43,6 +49,7 @@ export function ChatAsk() {
   return (
     <>
       <div>
+        {row}
         <Composer
           draft="new"
           limit={limit}
@@ -55,8 +62,14 @@ export function ChatAsk() {
           model={model}
           settings={settings}
           onSettings={tune}
-          picker={<ModelPicker providers={catalogue?.providers ?? []} value={model?.id} onChange={choose} />}
+          picker={
+            <>
+              <ModelPicker providers={catalogue?.providers ?? []} value={model?.id} onChange={choose} />
+              {compare}
+            </>
+          }
         />
+        <TemporarySwitch on={temporary} onChange={setTemporary} />
         <AllowanceNote />
         {failed && (
           <p role="alert" className="mt-3 rounded-lg bg-danger-soft px-4 py-2 text-sm text-danger">
