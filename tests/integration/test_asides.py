@@ -13,7 +13,7 @@ from upstream.process import Seen, Upstream
 from upstream.script import expected_text
 
 LONG = "word " * 1800
-TITLE = expected_text("echo-10").strip()
+TITLE = expected_text("echo-6").strip()
 SUMMARY = expected_text("echo-20").strip()
 
 
@@ -30,7 +30,7 @@ def installation(
         **openai_at(upstream),
         "PENSTOCK_LOCAL_OWNER": "off",
         "PENSTOCK_DAILY_MESSAGES": "anonymous=3",
-        "PENSTOCK_TITLE_MODEL": "openai/echo-10-300",
+        "PENSTOCK_TITLE_MODEL": "openai/echo-6-500",
         "PENSTOCK_SUMMARY_MODEL": "openai/echo-20",
     }
     started = Penstock(folder=tmp_path_factory.mktemp(request.param), database_url=url, environment=environment).start()
@@ -47,7 +47,7 @@ def eventually(look: Callable[[], Any], seconds: float = 60) -> Any:
 
 
 def titling(upstream: Upstream, start: int) -> list[Seen]:
-    return [each for each in upstream.requests(start) if each.model == "echo-10-300"]
+    return [each for each in upstream.requests(start) if each.model == "echo-6-500"]
 
 
 def used(client: httpx.Client) -> int:

@@ -69,10 +69,17 @@ def claim(connection: sa.Connection, limit: int, lease_seconds: float) -> list[A
     ]
 
 
-def put_off(connection: sa.Connection, asides: Sequence[Aside], seconds: float) -> None:
-    """Let asides that the caller holds be due in so many seconds: again, or for others."""
+def renew(connection: sa.Connection, asides: Sequence[Aside], lease_seconds: float) -> None:
+    """Keep asides that are being asked: no lease is made shorter, and none that was given up is taken again."""
+    due_at, end = aside_table.c.due_at, _in(lease_seconds)
     for aside in asides:
-        connection.execute(sa.update(aside_table).where(*_held(aside)).values(due_at=_in(seconds)))
+        is_leased = (*_held(aside), due_at > now_ms(), due_at < end)
+        connection.execute(sa.update(aside_table).where(*is_leased).values(due_at=end))
+
+
+def put_off(connection: sa.Connection, aside: Aside, seconds: float) -> None:
+    """Let an aside that the caller holds be due again in so many seconds."""
+    connection.execute(sa.update(aside_table).where(*_held(aside)).values(due_at=_in(seconds)))
 
 
 def end_all_leases(connection: sa.Connection) -> None:

@@ -89,7 +89,7 @@ class Asides:
         held, room = list(self._held.values()), MOST_AT_ONCE - len(self._held)
 
         def look(connection: sa.Connection) -> list[Aside]:
-            store.put_off(connection, held, self.lease_seconds)
+            store.renew(connection, held, self.lease_seconds)
             return store.claim(connection, room, self.lease_seconds) if room else []
 
         for aside in await self.database.write(SYSTEM, look):
@@ -114,7 +114,7 @@ class Asides:
             pass  # It went with its chat.
         except Exception as error:
             # Whatever went wrong, nobody waits for it: it is tried again, or given up, and all else goes on.
-            if isinstance(error, PenstockError | TimeoutError):
+            if isinstance(error, PenstockError | TimeoutError) or is_outage(error):
                 logger.info("There is no %s of %s: %s", aside.kind, aside.model, error)
             else:
                 logger.exception("An aside stumbled.")
@@ -123,7 +123,7 @@ class Asides:
                 await self._write(partial(store.fail, aside=aside))
             else:
                 seconds = self.retry_seconds * aside.attempts
-                await self._write(partial(store.put_off, asides=[aside], seconds=seconds))
+                await self._write(partial(store.put_off, aside=aside, seconds=seconds))
 
     async def _title(self, aside: Aside) -> None:
         def load(connection: sa.Connection) -> tuple[IdentityId, Message, Message] | None:
