@@ -34,9 +34,11 @@ def installed(folder: pytest.TempPathFactory, upstream: Upstream, model: str) ->
 
 @pytest.fixture(scope="module")
 def hearing(tmp_path_factory: pytest.TempPathFactory, upstream_here: Upstream) -> Iterator[Penstock]:
-    started = installed(tmp_path_factory, upstream_here, "openai/echo-10-100").start()
-    yield started
-    started.kill()
+    started = installed(tmp_path_factory, upstream_here, "openai/echo-10-100")
+    try:
+        yield started.start()
+    finally:
+        started.kill()
 
 
 def begin(visitor: BrowserContext, url: str, complaints: list[str]) -> Page:
@@ -72,8 +74,9 @@ def test_b14_what_is_recorded_comes_into_the_message(
 def test_b14_what_went_wrong_is_said_and_can_be_tried_again(
     tmp_path_factory: pytest.TempPathFactory, upstream_here: Upstream, visitor: BrowserContext, complaints: list[str]
 ) -> None:
-    failing = installed(tmp_path_factory, upstream_here, "openai/status-503").start()
+    failing = installed(tmp_path_factory, upstream_here, "openai/status-503")
     try:
+        failing.start()
         page = begin(visitor, failing.url, [])
         page.get_by_test_id("voice").click()
         expect(page.get_by_test_id("voice-state")).to_have_text("Recording")
@@ -88,8 +91,9 @@ def test_b14_what_went_wrong_is_said_and_can_be_tried_again(
 def test_b14_without_anybody_to_ask_there_is_no_button(
     tmp_path_factory: pytest.TempPathFactory, upstream_here: Upstream, visitor: BrowserContext, complaints: list[str]
 ) -> None:
-    silent = installed(tmp_path_factory, upstream_here, "off").start()
+    silent = installed(tmp_path_factory, upstream_here, "off")
     try:
+        silent.start()
         page = begin(visitor, silent.url, complaints)
         choose_model(page, "openai/echo-3-1")
         expect(page.get_by_test_id("voice")).to_have_count(0)

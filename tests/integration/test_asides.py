@@ -33,9 +33,11 @@ def installation(
         "PENSTOCK_TITLE_MODEL": "openai/echo-6-500",
         "PENSTOCK_SUMMARY_MODEL": "openai/echo-20",
     }
-    started = Penstock(folder=tmp_path_factory.mktemp(request.param), database_url=url, environment=environment).start()
-    yield started
-    started.kill()
+    started = Penstock(folder=tmp_path_factory.mktemp(request.param), database_url=url, environment=environment)
+    try:
+        yield started.start()
+    finally:
+        started.kill()
 
 
 def eventually(look: Callable[[], Any], seconds: float = 60) -> Any:
