@@ -61,7 +61,7 @@ def question_of(client: httpx.Client, chat_id: str) -> dict[str, Any]:
 
 def shown_to_model(upstream: Upstream) -> list[Any]:
     """Return what the model was last shown as the user's last message."""
-    content = upstream.requests()[-1].body["messages"][-1]["content"]
+    content: Any = upstream.requests()[-1].body["messages"][-1]["content"]
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
 
 

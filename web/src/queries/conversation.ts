@@ -8,10 +8,10 @@ import { type ChatDetail, type Message as Stored, getMessages, stopRun } from '@
 import { isSessionOver, sentence } from '@/api/errors'
 import { writeDraft } from '@/lib/drafts'
 import { Signal, until } from '@/lib/signal'
-import type { Facts, Message } from '@/streams/message'
+import { type Facts, type FilePart, type Message, filesOf } from '@/streams/message'
 import { type SendBody, Transport, type WhenBusy } from '@/streams/transport'
 import { type Local, calm } from './local'
-import { merge, splitLine, textOf, toMessage } from './messages'
+import { merge, shortOf, splitLine, textOf, toMessage } from './messages'
 
 export interface ConversationOptions {
   chatId?: string
@@ -57,17 +57,17 @@ export class Conversation {
     this.chat = new Chat<Message>({ transport: this.transport })
   }
 
-  async send(text: string, body: SendBody): Promise<void> {
+  async send(text: string, body: SendBody, files: readonly FilePart[] = []): Promise<void> {
     // In a chat that does not exist yet only one message can have failed, and this is another try.
     const failed = this.chatId.get() === undefined ? this.chat.lastMessage : undefined
     if (failed) this.discard(failed.id)
-    await this.submit(failed && textOf(failed) === text ? failed.id : generateId(), text, body)
+    await this.submit(userMessage(failed && textOf(failed) === text ? failed.id : generateId(), text, files), body)
   }
 
   /** Sends a message while an answer runs. Resolves to whether it was taken. */
-  async enqueue(text: string, whenBusy: WhenBusy, body: SendBody): Promise<boolean> {
-    const message = userMessage(generateId(), text)
-    const sent = { id: message.id, text, runId: undefined }
+  async enqueue(text: string, whenBusy: WhenBusy, body: SendBody, files: readonly FilePart[] = []): Promise<boolean> {
+    const message = userMessage(generateId(), text, files)
+    const sent = { id: message.id, text: shortOf(message), runId: undefined }
     this.update({ waiting: [...this.local.get().waiting, sent], notice: undefined })
     try {
       await this.transport.enqueue(message, whenBusy, body)
@@ -92,7 +92,7 @@ export class Conversation {
   /** Sends a message again that could not be sent, under the same id, so that the server takes it once. */
   async retry(messageId: string, body: SendBody): Promise<void> {
     const message = this.chat.messages.find(({ id }) => id === messageId)
-    if (message) await this.submit(messageId, textOf(message), body)
+    if (message) await this.submit(message, body)
   }
 
   discard(messageId: string): void {
@@ -101,15 +101,15 @@ export class Conversation {
     this.update({ failed: undefined })
   }
 
-  private async submit(id: string, text: string, body: SendBody): Promise<void> {
+  private async submit(message: Message, body: SendBody): Promise<void> {
+    const { id } = message
     if (this.local.get().failed?.id === id) this.update({ failed: undefined })
-    const message = userMessage(id, text)
     this.chat.messages = this.chat.messages.filter((shown) => shown.id !== id)
     await this.follow(() => this.chat.sendMessage(message, { body }))
     if (!this.chat.error || this.started) return
     this.update({ failed: { id, reason: sentence(this.chat.error) } })
     // Whoever signs in again begins another visit, and finds the text in the composer.
-    if (isSessionOver(this.chat.error)) writeDraft(this.chatId.get() ?? 'new', text)
+    if (isSessionOver(this.chat.error)) writeDraft(this.chatId.get() ?? 'new', textOf(message))
   }
 
   async regenerate(messageId: string, body: SendBody): Promise<void> {
@@ -120,8 +120,10 @@ export class Conversation {
   async edit(messageId: string, text: string, body: SendBody): Promise<boolean> {
     return this.attempt(() => {
       const place = this.chat.messages.findIndex(({ id }) => id === messageId)
+      const edited = this.chat.messages[place]
+      const files = edited ? filesOf(edited) : []
       this.chat.messages = this.chat.messages.slice(0, place)
-      return this.chat.sendMessage(userMessage(generateId(), text), { body: { ...body, edits: messageId } })
+      return this.chat.sendMessage(userMessage(generateId(), text, files), { body: { ...body, edits: messageId } })
     })
   }
 
@@ -254,6 +256,6 @@ function liveRunOf({ liveRunId, liveRunIds }: ChatDetail, told: readonly Stored[
   return last?.besideId == null ? (liveRunId ?? undefined) : undefined
 }
 
-function userMessage(id: string, text: string): Message {
-  return { id, role: 'user', parts: [{ type: 'text', text }] }
+function userMessage(id: string, text: string, files: readonly FilePart[]): Message {
+  return { id, role: 'user', parts: [...files, ...(text === '' ? [] : [{ type: 'text' as const, text }])] }
 }

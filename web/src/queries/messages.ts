@@ -1,6 +1,6 @@
 /** What the server stores, in the shape that the AI SDK keeps. */
 import type { Message as Stored } from '@/api/client'
-import type { Message, Metadata } from '@/streams/message'
+import { type Message, type Metadata, filesOf } from '@/streams/message'
 
 export function toMessage({ id, role, parts, ...stored }: Stored): Message {
   // The server folds the same events with the same rules (MS1), so its parts are the SDK's parts.
@@ -44,13 +44,23 @@ export function splitLine(
   const inLine = new Set([...answers, ...answers.map(questionOf)])
   const waiting = answers.map((answer) => {
     const question = questionOf(answer)
-    return { id: answer.id, text: question ? textOf(toMessage(question)) : '', runId: answer.runId ?? undefined }
+    return { id: answer.id, text: question ? shortOf(toMessage(question)) : '', runId: answer.runId ?? undefined }
   })
   return { told: stored.filter((message) => !inLine.has(message)), waiting }
 }
 
 export function textOf({ parts }: Message): string {
   return parts.map((part) => (part.type === 'text' ? part.text : '')).join('')
+}
+
+/** What a message says, or what is attached to it where it says nothing. */
+export function shortOf(message: Message): string {
+  return (
+    textOf(message) ||
+    filesOf(message)
+      .map(({ filename }) => filename)
+      .join(', ')
+  )
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { UIMessage } from 'ai'
+import type { FileUIPart, UIMessage } from 'ai'
 import type { Message as Stored } from '@/api/client'
 
 /** MS4 */
@@ -39,3 +39,10 @@ export interface Metadata {
 }
 
 export type Message = UIMessage<Metadata>
+
+/** Something that is attached to a message. */
+export type FilePart = Pick<FileUIPart, 'type' | 'mediaType' | 'url'> & { filename?: string }
+
+export function filesOf({ parts }: Message): FilePart[] {
+  return parts.flatMap((part) => (part.type === 'file' ? [part] : []))
+}

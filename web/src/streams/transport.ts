@@ -8,7 +8,7 @@ import { ProblemError, problemOf } from '@/api/errors'
 import { Signal, until } from '@/lib/signal'
 import { type Cursor, firstOffset, formatCursor, isNew, parseCursor } from './cursor'
 import { type Chunk, type RunEvent, isRunEnd, toChunk } from './events'
-import type { Message } from './message'
+import { type Message, filesOf } from './message'
 import { pause } from './pause'
 import { type Frame, FrameParser } from './sse'
 import { toStream } from './stream'
@@ -337,8 +337,10 @@ function requestOf({ trigger, messages, messageId, body }: Omit<SendOptions, 'ab
 }
 
 function submission(message: Message, { model, compareWith, temporary, settings, edits }: SendBody): object {
+  // An edit keeps what was attached to what it is another version of.
+  const attachments = edits === undefined ? filesOf(message).map(({ url }) => ({ url })) : undefined
   const how = { model, compareWith, temporary, settings }
-  return { message: textOf(message), clientMessageId: message.id, messageId: edits, ...how }
+  return { message: textOf(message), clientMessageId: message.id, messageId: edits, attachments, ...how }
 }
 
 function continuation(messageId: string, how: object): object {

@@ -8,6 +8,7 @@ import { useConversation, useConversations } from '@/queries/conversations'
 import { useMessageLimit } from '@/queries/me'
 import { useModelChoice } from '@/queries/models'
 import { useChatSettings } from '@/queries/settings'
+import type { FilePart } from '@/streams/message'
 import { ModelPicker } from '@/ui/picker'
 import { RetryNotice } from '@/ui/placeholder'
 import { useStick } from '@/ui/stick'
@@ -79,19 +80,19 @@ function Room({ chatId, conversation, state, title, chatModel, lastModel, tempor
   const { settings, choose: tune } = useChatSettings(chatId, messages)
   const taken = fitting(settings, model?.capabilities)
   const body = { ...(model && { model: model.id }), ...(Object.keys(taken).length > 0 && { settings: taken }) }
-  const send = (text: string, urgency: Urgency, clear: () => void): void => {
+  const send = (text: string, urgency: Urgency, clear: () => void, files: readonly FilePart[]): void => {
     if (urgency === 'now') {
       clear()
       jump()
-      void conversation.send(text, { ...body, ...second })
+      void conversation.send(text, { ...body, ...second }, files)
       return
     }
     // A message that does not get into the line stays where it was typed.
-    void conversation.enqueue(text, urgency === 'later' ? 'enqueue' : 'interrupt', body).then((taken) => {
+    void conversation.enqueue(text, urgency === 'later' ? 'enqueue' : 'interrupt', body, files).then((taken) => {
       if (taken) clear()
     })
   }
-  const gauge = (text: string) =>
+  const gauge = (text: string, files: readonly FilePart[]) =>
     model &&
     messages.length > 0 && (
       <Gauge
@@ -101,7 +102,11 @@ function Room({ chatId, conversation, state, title, chatModel, lastModel, tempor
           <Suspense>
             <ContextSheet
               chatId={chatId}
-              body={{ ...body, ...(text.trim() !== '' && { message: text.trim() }) }}
+              body={{
+                ...body,
+                ...(text.trim() !== '' && { message: text.trim() }),
+                attachments: files.map(({ url }) => url.slice(url.lastIndexOf('/') + 1)),
+              }}
               messages={messages}
               onClose={onClose}
             />
@@ -165,6 +170,7 @@ function Room({ chatId, conversation, state, title, chatModel, lastModel, tempor
             if (beside?.live) void beside.stop()
           }}
           onSend={send}
+          attachable
           model={model}
           settings={settings}
           onSettings={tune}

@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react'
 import { textOf } from '@/queries/messages'
-import type { Message } from '@/streams/message'
+import { type Message, filesOf } from '@/streams/message'
 import { Button } from '@/ui/button'
 import { CopyButton, ToolButton } from '@/ui/copy'
+import { Files } from './files'
 import { Versions } from './versions'
 
 interface QuestionProps {
@@ -28,13 +29,15 @@ export function Question({ message, pending, failure, editor, ...todo }: Questio
       aria-label="Your message"
       className="group flex flex-col items-end gap-1"
     >
-      {editor ?? (
-        <div
-          className={`max-w-[85%] rounded-2xl rounded-ee-md bg-soft px-4 py-2.5 leading-relaxed break-words whitespace-pre-wrap transition-opacity ${pending || failure ? 'opacity-60' : ''}`}
-        >
-          {textOf(message)}
-        </div>
-      )}
+      <Files files={filesOf(message)} />
+      {editor ??
+        (textOf(message) !== '' && (
+          <div
+            className={`max-w-[85%] rounded-2xl rounded-ee-md bg-soft px-4 py-2.5 leading-relaxed break-words whitespace-pre-wrap transition-opacity ${pending || failure ? 'opacity-60' : ''}`}
+          >
+            {textOf(message)}
+          </div>
+        ))}
       {!editor && !failure && !pending && (
         <footer className="-me-1 flex items-center">
           <div className="reveal flex">

@@ -1,11 +1,15 @@
-import { type KeyboardEvent, type ReactNode, Suspense, lazy, useState } from 'react'
+import { type ClipboardEvent, type KeyboardEvent, type ReactNode, Suspense, lazy, useState } from 'react'
+import { bringsFiles, isTooLongToType } from '@/lib/attaching'
 import type { Settings } from '@/lib/settings'
 import type { Model } from '@/api/client'
+import type { FilePart } from '@/streams/message'
 import { Action, Actions } from '@/ui/actions'
+import { useAttaching, useDrop } from './attaching'
 import { Count, InterruptButton, SendButton, StopButton } from './buttons'
 import { SlashForm, SlashMenu } from './slashmenu'
 import { useSlash } from './slash'
 import { useAutoSize, useDraft } from './text'
+import { AttachButton, DropHint, Tray } from './tray'
 import { Voice } from './voice'
 
 const SettingsSheet = lazy(() => import('./settings'))
@@ -32,8 +36,10 @@ interface ComposerProps {
   settings: Settings
   onSettings: (settings: Settings) => void
   /** How full the model's context is with this text. */
-  gauge?: (text: string) => ReactNode
-  onSend: (text: string, urgency: Urgency, clear: () => void) => void
+  gauge?: (text: string, files: readonly FilePart[]) => ReactNode
+  onSend: (text: string, urgency: Urgency, clear: () => void, files: readonly FilePart[]) => void
+  /** Pictures and texts can go along. */
+  attachable?: boolean
   onStop?: (() => void) | undefined
 }
 
@@ -44,12 +50,15 @@ export function Composer({
   busy,
   stopping = false,
   sending = false,
+  attachable = false,
   ...rest
 }: ComposerProps) {
   const { picker, model, settings, onSettings, gauge, onSend, onStop } = rest
   const [text, setText] = useDraft(draft)
   const [tuning, setTuning] = useState(false)
   const area = useAutoSize(text)
+  const attaching = useAttaching()
+  const dragged = useDrop(attachable ? attaching.add : undefined)
   const slash = useSlash(text, (next) => {
     setText(next)
     area.current?.focus()
@@ -57,14 +66,36 @@ export function Composer({
   const countFrom = nearly * limit
   const length = characters(text, countFrom)
   const tooLong = length > limit
-  const ready = text.trim() !== '' && !tooLong && !sending
+  const blind = model?.sees === false ? `${model.name} cannot see pictures.` : undefined
+  const unseen = blind !== undefined && attaching.items.some(({ kind }) => kind === 'picture')
+  const attached = attaching.items.length > 0
+  const held = attaching.uploading || attaching.failed || unseen
+  const ready = (text.trim() !== '' || attached) && !held && !tooLong && !sending
 
   const send = (urgency: Urgency): void => {
     if (!ready) return
-    onSend(text.trim(), urgency, () => {
-      setText('')
-    })
+    onSend(
+      text.trim(),
+      urgency,
+      () => {
+        setText('')
+        attaching.clear()
+      },
+      attaching.parts,
+    )
     area.current?.focus()
+  }
+  const onPaste = (event: ClipboardEvent): void => {
+    if (!attachable) return
+    const pasted = event.clipboardData.getData('text/plain')
+    // A copied table or page comes as a picture of itself as well.
+    if (pasted === '' && bringsFiles(event.clipboardData)) {
+      event.preventDefault()
+      attaching.add(event.clipboardData.files)
+    } else if (isTooLongToType(pasted, text, limit)) {
+      event.preventDefault()
+      attaching.addText(pasted)
+    }
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     if (slash.onKeyDown(event)) return
@@ -83,6 +114,8 @@ export function Composer({
         className={`composer relative rounded-3xl border bg-surface transition-[border-color,box-shadow] ${tooLong ? 'border-danger' : 'border-line focus-within:border-accent/60'}`}
       >
         <SlashMenu slash={slash} />
+        {dragged && <DropHint />}
+        <Tray attaching={attaching} blind={blind} />
         <textarea
           ref={area}
           data-testid="composer-input"
@@ -97,6 +130,7 @@ export function Composer({
             setText(event.target.value)
           }}
           onKeyDown={onKeyDown}
+          onPaste={onPaste}
           {...slash.aria}
           className="scrollbar-thin block max-h-[40dvh] min-h-13 w-full resize-none bg-transparent px-5 pt-4 pb-1 leading-6 outline-none placeholder:text-muted"
         />
@@ -116,11 +150,12 @@ export function Composer({
                 Settings of the model
               </Action>
             </Actions>
+            {attachable && <AttachButton onFiles={attaching.add} />}
             {picker}
           </div>
           <div className="flex items-center gap-2">
             {length >= countFrom && <Count length={length} limit={limit} />}
-            {gauge?.(text)}
+            {gauge?.(text, attaching.parts)}
             {!busy && !sending && <Voice text={text} onText={setText} />}
             {busy && onStop && <StopButton stopping={stopping} onStop={onStop} />}
             {busy && ready && (

@@ -6,6 +6,7 @@ import { useConversation, useConversations } from '@/queries/conversations'
 import { useMessageLimit } from '@/queries/me'
 import { findModel, useModelChoice } from '@/queries/models'
 import { useChatSettings, writeSettings } from '@/queries/settings'
+import type { FilePart } from '@/streams/message'
 import { Badge } from '@/ui/badge'
 import { ModelPicker } from '@/ui/picker'
 import { useComparison } from '../composer/comparison'
@@ -36,14 +37,15 @@ export function ChatAsk() {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the chat keeps what it was begun with
   }, [chatId, navigate])
 
-  const send = (text: string, modelId = model?.id): void => {
+  const send = (text: string, modelId = model?.id, files: readonly FilePart[] = []): void => {
     const taken = fitting(settings, findModel(catalogue, modelId)?.capabilities)
-    void conversation.send(text, {
+    const body = {
       ...(modelId !== undefined && { model: modelId }),
       ...second,
       ...(temporary && { temporary }),
       ...(Object.keys(taken).length > 0 && { settings: taken }),
-    })
+    }
+    void conversation.send(text, body, files)
   }
 
   return (
@@ -56,9 +58,10 @@ export function ChatAsk() {
           placeholder="Ask anything"
           busy={false}
           sending={busy}
-          onSend={(text) => {
-            send(text)
+          onSend={(text, _urgency, _clear, files) => {
+            send(text, undefined, files)
           }}
+          attachable
           model={model}
           settings={settings}
           onSettings={tune}
