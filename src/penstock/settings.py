@@ -30,8 +30,9 @@ OpenAIApi = Literal["auto", "chat", "responses", "background"]
 and can be taken up after a crash (OpenAI stores those for a while). `auto`: the last at OpenAI itself, else the first.
 """
 
-SandboxName = Literal["auto", "bwrap", "off"]
-"""What runs generated code: what is sound here, bubblewrap, or nothing."""
+SandboxName = Literal["auto", "bwrap", "e2b", "off"]
+"""What runs generated code: bubblewrap, machines of E2B, or nothing. `auto`: bubblewrap where it is sound here, else
+E2B where there is a key for it; code goes to nobody else without one."""
 
 Degraded = Literal["auto", "on", "off"]
 """Whether a sandbox will do whose memory is only watched: `auto` if this machine alone can reach the server."""
@@ -251,7 +252,7 @@ def _speech_model(value: str) -> str:
 
 def _sandbox(value: str) -> str:
     if value not in get_args(SandboxName):
-        raise ValueError("must be auto, bwrap or off")
+        raise ValueError("must be auto, bwrap, e2b or off")
     return value
 
 
@@ -388,7 +389,9 @@ class Settings:
     openai_api_keys: tuple[str, ...] = _setting(
         "OPENAI_API_KEY", "", _keys, "key of OpenAI or a compatible server", numbered=True
     )
-    sandbox: SandboxName = _setting("PENSTOCK_SANDBOX", "auto", _sandbox, "what runs generated code: auto, bwrap, off")
+    sandbox: SandboxName = _setting(
+        "PENSTOCK_SANDBOX", "auto", _sandbox, "what runs generated code: auto, bwrap, e2b, off"
+    )
     sandbox_dir: Path | None = _setting(
         "PENSTOCK_SANDBOX_DIR", "", _own_folder, "folder of its packages; unset: in the data folder, as root /var/cache"
     )
@@ -412,6 +415,12 @@ class Settings:
     sandbox_index_hosts: tuple[str, ...] = _setting(
         "PENSTOCK_SANDBOX_INDEX_HOSTS", "", _hosts, "hosts of package indexes that dependencies are fetched from"
     )
+    sandbox_layer_mb: int = _setting(
+        "PENSTOCK_SANDBOX_LAYER_MB", "5000", _count(100, 1_000_000), "disk for dependencies besides those of the base"
+    )
+    e2b_api_key: str | None = _setting("E2B_API_KEY", "", _optional, "key of E2B, which runs generated code elsewhere")
+    e2b_domain: str | None = _setting("E2B_DOMAIN", "", _optional, "of an E2B of one's own")
+    e2b_template: str = _setting("PENSTOCK_E2B_TEMPLATE", "base", str, "image of E2B with Python, pip, Node and npm")
     preview_domain: str = _setting(
         "PENSTOCK_PREVIEW_DOMAIN", "localhost", _domain, "previews are served below it, one name each"
     )
@@ -474,7 +483,14 @@ class Settings:
             *self.openrouter_api_keys,
             *self.v0_api_keys,
         )
-        given = (self.secret_key, self.old_secret_key, self.sentry_dsn, self.oidc_client_secret, *keys)
+        given = (
+            self.secret_key,
+            self.old_secret_key,
+            self.sentry_dsn,
+            self.oidc_client_secret,
+            self.e2b_api_key,
+            *keys,
+        )
         return (*passwords, *(each for each in given if each))
 
     def __repr__(self) -> str:

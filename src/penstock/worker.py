@@ -46,6 +46,8 @@ from penstock.runs.lease import Worker
 from penstock.runs.sweep import ROWS, Sweeper
 from penstock.sandbox.base import Limits, Sandbox
 from penstock.sandbox.bwrap import BwrapSandbox, BwrapSettings
+from penstock.sandbox.choice import FirstSound
+from penstock.sandbox.e2b import E2BSandbox, E2BSettings
 from penstock.sandbox.refusal import NoSandbox
 from penstock.settings import Settings
 from penstock.streams.follow import Follower
@@ -268,13 +270,37 @@ def build_sandbox(settings: Settings) -> Sandbox:
         return NoSandbox("Sandboxes are switched off.", "Unset PENSTOCK_SANDBOX.")
     # As root in a folder that others can enter: sandboxes run as another user, wherever the data is.
     default = Path("/var/cache/penstock") if os.geteuid() == 0 else settings.data_dir / "sandbox"
+    folder = settings.sandbox_dir or default
+    key = settings.e2b_api_key
+    if settings.sandbox == "e2b" and key is None:
+        return NoSandbox("There is no key for E2B.", "Set E2B_API_KEY.")
+    sandboxes: list[Sandbox] = []
+    if settings.sandbox != "e2b":
+        sandboxes.append(_build_bwrap(settings, folder))
+    if settings.sandbox != "bwrap" and key is not None:
+        sandboxes.append(
+            E2BSandbox(
+                E2BSettings(
+                    key=key,
+                    folder=folder,
+                    domain=settings.e2b_domain,
+                    template=settings.e2b_template,
+                    index_hosts=settings.sandbox_index_hosts,
+                )
+            )
+        )
+    return FirstSound(sandboxes) if len(sandboxes) > 1 else sandboxes[0]
+
+
+def _build_bwrap(settings: Settings, folder: Path) -> Sandbox:
     takes_degraded = settings.is_private if settings.sandbox_degraded == "auto" else settings.sandbox_degraded == "on"
     return BwrapSandbox(
         BwrapSettings(
-            folder=settings.sandbox_dir or default,
+            folder=folder,
             user=settings.sandbox_user,
             takes_degraded=takes_degraded,
             index_hosts=settings.sandbox_index_hosts,
+            layer_bytes=settings.sandbox_layer_mb * 1_000_000,
         )
     )
 

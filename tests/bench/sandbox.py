@@ -82,7 +82,8 @@ async def _sandboxed(sandbox: BwrapSandbox, command: Command) -> tuple[float, fl
     begun = time.monotonic()
     app = await sandbox.serve(command, 8000)
     try:
-        return await _ask(aiohttp.UnixConnector(app.socket_path), "http://localhost/", begun)
+        assert app.way.socket_path is not None
+        return await _ask(aiohttp.UnixConnector(app.way.socket_path), "http://localhost/", begun)
     finally:
         await app.stop()
 

@@ -34,7 +34,7 @@ async def test_it_passes_its_own_tests_and_answers(stack: StackName) -> None:
     assert tested.exit_code == 0, tested.output.decode()
     app = await sandbox.serve(Command(files=files, argv=start_command(files, 8000), stack=stack), 8000)
     try:
-        transport = httpx.AsyncHTTPTransport(uds=app.socket_path)
+        transport = httpx.AsyncHTTPTransport(uds=app.way.socket_path)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             assert (await client.get("/health")).json() == {"status": "ok"}
             assert (await client.post("/books", json={"title": "Emma"})).status_code == 201

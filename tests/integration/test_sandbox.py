@@ -77,7 +77,7 @@ def layers() -> None:
 async def served(sandbox: BwrapSandbox, command: Command) -> AsyncGenerator[tuple[Running, httpx.AsyncClient]]:
     app = await sandbox.serve(command, 8000)
     try:
-        transport = httpx.AsyncHTTPTransport(uds=app.socket_path)
+        transport = httpx.AsyncHTTPTransport(uds=app.way.socket_path)
         async with httpx.AsyncClient(transport=transport, base_url="http://app", timeout=30) as client:
             yield app, client
     finally:
@@ -147,7 +147,9 @@ async def app(scope, receive, send):
         assert [len(each.content) for each in large] == [5_000_000] * 8
         assert (await client.post("/", content=bytes(20_000_000))).text == "20000000"
         async with httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=app.socket_path, limits=httpx.Limits(max_keepalive_connections=0)),
+            transport=httpx.AsyncHTTPTransport(
+                uds=app.way.socket_path, limits=httpx.Limits(max_keepalive_connections=0)
+            ),
             base_url="http://app",
             timeout=30,
         ) as many:

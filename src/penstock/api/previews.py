@@ -7,7 +7,7 @@ speak to browsers or proxies are dropped, and it sees no cookie and no address o
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -26,6 +26,7 @@ from penstock.api.site import host_name
 from penstock.errors import InvalidInput, PenstockError, Unavailable
 from penstock.kit.tasks import TaskOwner
 from penstock.sandbox.previews import Preview, PreviewNotFound, Previews, PreviewTokenInvalid
+from penstock.sandbox.reach import reaching
 
 TOKEN: Final = "penstock-token"  # noqa: S105  # the name of a parameter
 _TOKEN_HEADER: Final = "x-preview-token"  # noqa: S105  # the name of a header
@@ -159,19 +160,6 @@ def _scheme(scope: Scope) -> str:
     return "https" if scope["scheme"] in {"https", "wss"} else "http"
 
 
-@contextlib.asynccontextmanager
-async def _session(preview: Preview) -> AsyncGenerator[aiohttp.ClientSession]:
-    """Give a session with the app: no cookies, no proxies, nothing unpacked."""
-    async with aiohttp.ClientSession(
-        connector=aiohttp.UnixConnector(preview.app.socket_path),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,
-        timeout=aiohttp.ClientTimeout(total=None),
-    ) as session:
-        yield session
-
-
 def _passed(headers: Iterable[tuple[str, str]], allowed: "re.Pattern[str]") -> list[tuple[str, str]]:
     return [(name, value) for name, value in headers if allowed.fullmatch(name.lower())]
 
@@ -206,12 +194,12 @@ class _Exchange:
 
     async def _exchange(self, body: bytes, deadline: asyncio.Timeout) -> None:
         request, preview = self._request, self._preview
-        headers = [*_passed(request.headers.items(), _TO_APP), ("host", f"localhost:{preview.port}")]
+        headers = _passed(request.headers.items(), _TO_APP)
         path = request.scope.get("raw_path", b"/").decode("latin-1").partition("?")[0]
         query = request.scope.get("query_string", b"").decode("latin-1")
-        url = f"http://localhost:{preview.port}{path}{'?' + query if query else ''}"
+        url = f"{preview.app.way.url}{path}{'?' + query if query else ''}"
         async with (
-            _session(preview) as session,
+            reaching(preview.app.way) as session,
             session.request(
                 request.method,
                 URL(url, encoded=True),
@@ -275,10 +263,10 @@ class _Tunnel:
         scope = self._browser.scope
         query = scope.get("query_string", b"").decode("latin-1")
         path = scope.get("raw_path", b"/").decode("latin-1").partition("?")[0]
-        url = f"http://localhost:{self._preview.port}{path}{'?' + query if query else ''}"
+        url = f"{self._preview.app.way.url}{path}{'?' + query if query else ''}"
         headers = _passed(self._browser.headers.items(), _TO_APP)
         try:
-            async with _session(self._preview) as session:
+            async with reaching(self._preview.app.way) as session:
                 async with asyncio.timeout(self._seconds):
                     app = await session.ws_connect(
                         URL(url, encoded=True),

@@ -4,6 +4,7 @@ SandboxUnavailable       there is no sound sandbox here; nothing was run
 FilesInvalid             names or sizes that nobody writes to a disk
 StackUnknown             neither Python nor Node
 NotPrepared              the base layer of a stack has not been made
+NoIndexes                dependencies cannot be fetched from anywhere
 DependencyInvalid        a dependency that cannot be installed, and why
 BootFailed               the app did not come to listen on its port
 """
@@ -45,6 +46,12 @@ class NotPrepared(Unavailable):
     """The packages of this stack are not there yet."""
 
     code = "sandbox_not_prepared"
+
+
+class NoIndexes(SandboxUnavailable):
+    """Dependencies cannot be installed: set PENSTOCK_SANDBOX_INDEX_HOSTS to the hosts of package indexes."""
+
+    code = "sandbox_no_indexes"
 
 
 class DependencyInvalid(InvalidInput):
@@ -128,6 +135,8 @@ class Layer:
     folders: Sequence[Path]
     """Searched in this order. Node has one."""
     key: str
+    held: object = field(default=None, compare=False, repr=False)
+    """What keeps it from being removed, for as long as the layer is known to somebody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +153,18 @@ class Command:
     limits: Limits = field(default_factory=Limits)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How requests reach an app that serves."""
+
+    url: str
+    """What paths are put behind."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """To be sent with every request."""
+    socket_path: str | None = None
+    """A unix socket of this process that leads there; None: it is reached by its address."""
+
+
 class Running(Protocol):
     """An app that serves inside a sandbox."""
 
@@ -153,8 +174,8 @@ class Running(Protocol):
         ...
 
     @property
-    def socket_path(self) -> str:
-        """A unix socket of this process that leads to the app's port."""
+    def way(self) -> Way:
+        """How requests reach its port."""
         ...
 
     def logs(self) -> bytes:

@@ -29,6 +29,7 @@ from penstock.sandbox.base import (
     Result,
     SandboxUnavailable,
     StackName,
+    Way,
 )
 from penstock.sandbox.cgroups import Groups, find_groups
 from penstock.sandbox.process import Host, Job, SandboxProcess
@@ -65,6 +66,8 @@ class BwrapSettings:
     """Whether a sandbox will do whose memory is only watched."""
     index_hosts: Sequence[str] = ()
     """Where packages may be fetched from."""
+    layer_bytes: int = 5_000_000_000
+    """What layers besides the bases may take together."""
     index_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """For tests: how those are found, and by which certificates they are known."""
     uses_groups: bool = True
@@ -74,16 +77,17 @@ class BwrapSettings:
 class RunningApp:
     """An app that serves in its sandbox."""
 
-    def __init__(self, process: SandboxProcess, space: Workspace, sockets: int) -> None:
-        """Take what was started."""
+    def __init__(self, process: SandboxProcess, space: Workspace, sockets: int, port: int, layer: Layer | None) -> None:
+        """Take what was started; the layer is in use until it ends."""
+        self._layer = layer
         self.id = space.id
-        self._process, self._space, self._sockets = process, space, sockets
+        self._process, self._space, self._sockets, self._port = process, space, sockets, port
         self._is_closed = False
 
     @property
-    def socket_path(self) -> str:
-        """A unix socket of this process that leads to the app's port. Paths of sockets are short: by a descriptor."""
-        return f"/proc/self/fd/{self._sockets}/s"
+    def way(self) -> Way:
+        """How requests reach its port. Paths of sockets are short: by a descriptor."""
+        return Way(url=f"http://localhost:{self._port}", socket_path=f"/proc/self/fd/{self._sockets}/s")
 
     def logs(self) -> bytes:
         """Return the latest of what it has said."""
@@ -291,7 +295,7 @@ class BwrapSandbox:
             )
             process = SandboxProcess(self._known_host(), job)
             await process.start()
-            app = RunningApp(process, space, sockets)
+            app = RunningApp(process, space, sockets, port, command.layer)
             await self._booted(process, port)
         except BaseException:
             if app is not None:
@@ -381,6 +385,7 @@ class BwrapSandbox:
             hosts=self._settings.index_hosts,
             run=self._run_installer,
             clock=wall_clock,
+            most_bytes=self._settings.layer_bytes,
             **self._settings.index_options,
         )
         return await installer.layer(stack, base, dependencies)

@@ -25,26 +25,18 @@ from penstock.sandbox.base import (
     Files,
     Layer,
     Limits,
+    NoIndexes,
     Result,
-    SandboxUnavailable,
     StackName,
 )
-from penstock.sandbox.dependencies import check_dependencies
-from penstock.sandbox.layers import InstallFailed, find_uv, stack_files
+from penstock.sandbox.dependencies import OLDEST_DAYS, check_dependencies
+from penstock.sandbox.layers import InstallFailed, find_more, find_uv, keep_more, stack_files
 from penstock.sandbox.proxy import InstallProxy, Resolve, resolve_public
 from penstock.sandbox.toolchain import Python
 
 _LIMITS: Final = Limits(memory_mb=1024, cpus=2, pids=128, file_mb=256, disk_mb=64, wall_seconds=180)
-_OLDEST_DAYS: Final = 7
-"""What was published within these days is not taken: most packages that mean harm are found and gone by then."""
 _SAID_CHARS: Final = 600
 _PIP: Final = ("--no-config", "--no-progress", "--link-mode", "copy")
-
-
-class NoIndexes(SandboxUnavailable):
-    """Dependencies cannot be installed, as this server knows of no package index."""
-
-    code = "sandbox_no_indexes"
 
 
 class RunsInstaller(Protocol):
@@ -67,6 +59,8 @@ class Installer:
     """Of the package indexes."""
     run: RunsInstaller
     clock: Clock
+    most_bytes: int
+    """Of all layers that it makes together."""
     resolve: Resolve = resolve_public
     environment: Mapping[str, str] | None = None
     """Besides ours: where an index is, and by which certificates it is known."""
@@ -77,22 +71,19 @@ class Installer:
         if not wanted:
             return base
         if not self.hosts:
-            raise NoIndexes(
-                "Dependencies cannot be installed: set PENSTOCK_SANDBOX_INDEX_HOSTS to the hosts of package indexes."
-            )
+            raise NoIndexes
         async with self._workplace() as work:
             lock = await self._lock(work, stack, wanted)
             key = f"{stack}-{hashlib.sha256(f'{base.key} {self.python.tag}'.encode() + lock).hexdigest()[:32]}"
-            place = self.folder / "layers" / key
-            if not place.is_dir():
+            layer = await asyncio.to_thread(find_more, self.folder, key, base)
+            if layer is None:
                 await self._install(work, stack, lock)
-                await asyncio.to_thread(self._keep, work.output, place)
-        folders = [place, *base.folders] if stack == "python" else [place / "node_modules"]
-        return Layer(stack=stack, folders=folders, key=key)
+                layer = await asyncio.to_thread(self._keep, work.output, key, base)
+        return layer
 
     async def _lock(self, work: "_Workplace", stack: StackName, wanted: Sequence[str]) -> bytes:
         """Return the lock for what is wanted, which the base's own versions constrain."""
-        before = datetime.fromtimestamp(self.clock() / 1000, UTC) - timedelta(days=_OLDEST_DAYS)
+        before = datetime.fromtimestamp(self.clock() / 1000, UTC) - timedelta(days=OLDEST_DAYS)
         if stack == "python":
             files = {
                 "requirements.in": "\n".join(wanted).encode(),
@@ -166,7 +157,7 @@ class Installer:
         finally:
             await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
-    def _keep(self, output: Path, place: Path) -> None:
+    def _keep(self, output: Path, key: str, base: Layer) -> Layer:
         """Make the layer of what was installed: ours, and nobody's to change."""
         shutil.rmtree(output / ".cache", ignore_errors=True)
         for folder, folders, files in os.walk(output):
@@ -177,8 +168,7 @@ class Installer:
                     path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
         os.lchown(output, os.geteuid(), os.getegid())
         output.chmod(0o755)
-        with contextlib.suppress(OSError):  # somebody else was faster
-            output.rename(place)
+        return keep_more(self.folder, key, base, output, most_bytes=self.most_bytes)
 
 
 _LOCK_MARK: Final = b"--- package-lock ---\n"

@@ -184,6 +184,16 @@ def listened_ports() -> "list[int]":
     return sorted(ports)
 
 
+def knock(port: int, seconds: float) -> "dict[str, Any]":
+    """Wait until something listens on the port, and say so, or on which ports something does instead."""
+    deadline = time.monotonic() + seconds
+    while not is_listening(port):
+        if time.monotonic() > deadline:
+            return {"listening": listened_ports()}
+        time.sleep(_KNOCK_SECONDS)
+    return {"ready": True}
+
+
 def main() -> int:
     """Do as the plan says until the app ends, and return what it ended with."""
     plan_fd = int(sys.argv[1])
@@ -233,4 +243,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "knock":  # in a machine of its own: it needs no relay, and somebody else starts the app
+        print(json.dumps(knock(int(sys.argv[2]), float(sys.argv[3]))))  # noqa: T201  # its answer
+        sys.exit(0)
     sys.exit(main())

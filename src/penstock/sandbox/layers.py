@@ -1,14 +1,20 @@
-"""Installed packages that sandboxes are shown: each layer complete, read-only, and named by what is in it."""
+"""Installed packages that sandboxes are shown: each layer complete, read-only, and named by what is in it.
+
+Bases stay. Layers with what projects ask for besides are kept while they fit: those that were not used for longest go
+first, and none that somebody has in use. In use is what a process has a lock on, which the system takes from the dead.
+"""
 
 import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +25,9 @@ from penstock.sandbox.toolchain import Python, find_node
 _STACKS: Final = Path(__file__).parent / "stacks"
 _INSTALL_SECONDS: Final = 600
 _BEGUN: Final = ".new-"
+_MORE: Final = "more"
+"""The folder of layers that are not bases."""
+_LEAVING: Final = ".old-"
 
 
 class InstallFailed(SandboxUnavailable):
@@ -44,6 +53,94 @@ def make_base(folder: Path, stack: StackName, python: Python) -> Layer:
         with _making(place) as new:
             (_install_python if stack == "python" else _install_node)(new, python)
     return _layer(stack, place)
+
+
+class Held:
+    """A layer that is in use for as long as this object is there."""
+
+    def __init__(self, place: Path) -> None:
+        """Take hold of it. Raises FileNotFoundError where it is not there, or going."""
+        lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileNotFoundError(place) from None
+        # Between opening and holding it may have been moved away.
+        if not os.path.samestat(os.fstat(lock), place.stat()):
+            raise FileNotFoundError(place)
+        os.utime(lock)
+
+
+def find_more(folder: Path, key: str, base: Layer) -> Layer | None:
+    """Return a layer with what a project asks for besides, in use from now on; None where it is not there."""
+    try:
+        held = Held(folder / _MORE / key)
+    except FileNotFoundError:
+        return None
+    return _more(folder / _MORE / key, base, held)
+
+
+def keep_more(folder: Path, key: str, base: Layer, made: Path, *, most_bytes: int) -> Layer:
+    """Return the layer of what was installed, in use from now on; others are let go until all fit together.
+
+    Raises InstallFailed where somebody else was faster, and has let it go.
+    """
+    place = folder / _MORE / key
+    place.parent.mkdir(exist_ok=True)
+    held = Held(made)
+    os.sync()
+    try:
+        made.rename(place)
+    except OSError:  # somebody else was faster
+        found = find_more(folder, key, base)
+        if found is None:
+            raise InstallFailed("The packages were removed again at once: there is no room for them.") from None
+        return found
+    _let_go(place.parent, most_bytes)
+    return _more(place, base, held)
+
+
+def _more(place: Path, base: Layer, held: Held) -> Layer:
+    folders = [place, *base.folders] if base.stack == "python" else [place / "node_modules"]
+    return Layer(stack=base.stack, folders=folders, key=place.name, held=held)
+
+
+def _let_go(parent: Path, most_bytes: int) -> None:
+    found: list[tuple[float, int, Path]] = []
+    for each in parent.glob("[!.]*"):
+        with contextlib.suppress(FileNotFoundError):  # somebody else lets it go
+            found.append((each.stat().st_mtime, _size(each), each))
+    total = sum(size for _, size, _ in found)
+    for _, size, each in sorted(found):
+        if total <= most_bytes:
+            return
+        if _remove(each):
+            total -= size
+
+
+def _size(folder: Path) -> int:
+    return sum(Path(place, name).lstat().st_blocks * 512 for place, _, names in os.walk(folder) for name in names)
+
+
+def _remove(place: Path) -> bool:
+    """Remove a layer unless it is in use, and say whether it is gone. It is moved first: nobody finds half of it."""
+    try:
+        lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        leaving = place.with_name(f"{_LEAVING}{secrets.token_hex(8)}")
+        place.rename(leaving)
+        shutil.rmtree(leaving, ignore_errors=True)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        return True
+    finally:
+        os.close(lock)
+    return True
 
 
 def _place(folder: Path, stack: StackName, python: Python) -> Path:
@@ -120,6 +217,8 @@ def _run(argv: Sequence[str]) -> None:
 def sweep(folder: Path) -> None:
     """Remove layers whose making was broken off."""
     place = folder / "layers"
+    for each in (folder / _MORE).glob(f"{_LEAVING}*"):
+        shutil.rmtree(each, ignore_errors=True)
     for each in folder.glob(".install-*"):
         if time.time() - each.stat().st_mtime > _INSTALL_SECONDS:
             shutil.rmtree(each, ignore_errors=True)

@@ -9,6 +9,7 @@ from typing import Final
 import aiohttp
 
 from penstock.sandbox.base import Running
+from penstock.sandbox.reach import reaching
 
 _MAX_BYTES: Final = 1 << 20
 
@@ -33,6 +34,8 @@ class Caller:
     """Asks one app."""
 
     session: aiohttp.ClientSession
+    url: str
+    """What targets are put behind."""
 
     async def ask(self, target: str, method: str = "GET", seconds: float = 5) -> Answer:
         """Return the answer to a request without a body. Raises Silent."""
@@ -40,7 +43,7 @@ class Caller:
             # All of it in this time: an app may send a byte a second.
             async with (
                 asyncio.timeout(seconds),
-                self.session.request(method, f"http://app{target}", allow_redirects=False) as response,
+                self.session.request(method, f"{self.url}{target}", allow_redirects=False) as response,
             ):
                 body = await response.content.read(_MAX_BYTES)
                 while len(body) < _MAX_BYTES and (more := await response.content.read(_MAX_BYTES - len(body))):
@@ -60,7 +63,5 @@ class Caller:
 @contextlib.asynccontextmanager
 async def calling(app: Running) -> AsyncGenerator[Caller]:
     """Give what asks an app, until the end of the block."""
-    connector = aiohttp.UnixConnector(app.socket_path)
-    jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session:
-        yield Caller(session)
+    async with reaching(app.way) as session:
+        yield Caller(session, app.way.url)
