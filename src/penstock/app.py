@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -119,7 +120,9 @@ def build_services(settings: Settings, engine: Engine, *, open_streams: bool = F
         projects=ProjectService(transactions, sending, runs),
         version_reader=VersionReader(transactions),
         contracts=Contracts(transactions),
-        version_previews=VersionPreviews(transactions, sandbox, previews, sandbox_limits(settings)),
+        version_previews=VersionPreviews(
+            engine.database, transactions, previews, sandbox_limits(settings), process=peer_url(settings)
+        ),
         templates=TemplateService(engine.database, wall_clock),
         sharing=SharingService(transactions, passwords),
         grants=Grants(secret),
@@ -185,6 +188,18 @@ def _build_speech(settings: Settings, engine: Engine) -> Speech:
     return Speech(engine.catalog, engine.router, engine.keys, model)
 
 
+def peer_url(settings: Settings) -> str:
+    """Return where other serving processes reach this one, or nothing where there are none."""
+    if settings.peer_url is not None or not settings.is_scaled:
+        return settings.peer_url or ""
+    host = settings.host
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  # what it listens on
+        # In a container, and wherever the machine's own name is in its hosts: its address among the others.
+        with contextlib.suppress(OSError):
+            host = socket.gethostbyname(socket.gethostname())
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
 def preview_rules(settings: Settings) -> PreviewRules:
     """Return how many previews there may be, and for how long."""
     return PreviewRules(
@@ -236,7 +251,7 @@ def build_app(settings: Settings, *, with_worker: bool, open_streams: bool = Fal
             await stack.enter_async_context(engine.running(with_worker=with_worker))
             stack.push_async_callback(services.limits.close)
             await stack.enter_async_context(services.watch.running())
-            await stack.enter_async_context(services.previews.running())
+            await stack.enter_async_context(services.version_previews.running())
             await stack.enter_async_context(services.imports.running())
             if open_streams:
                 await stack.enter_async_context(services.subscriptions.running())

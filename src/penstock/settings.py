@@ -421,6 +421,9 @@ class Settings:
     e2b_api_key: str | None = _setting("E2B_API_KEY", "", _optional, "key of E2B, which runs generated code elsewhere")
     e2b_domain: str | None = _setting("E2B_DOMAIN", "", _optional, "of an E2B of one's own")
     e2b_template: str = _setting("PENSTOCK_E2B_TEMPLATE", "base", str, "image of E2B with Python, pip, Node and npm")
+    peer_url: str | None = _setting(
+        "PENSTOCK_PEER_URL", "", _http_url, "where other serving processes reach this one; unset: by host and port"
+    )
     preview_domain: str = _setting(
         "PENSTOCK_PREVIEW_DOMAIN", "localhost", _domain, "previews are served below it, one name each"
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -311,6 +312,7 @@ def build_project(connection: sa.Connection, owner: IdentityId, run_id: str) -> 
     hanging: dict[str, dict[str, Any]] = {
         "version_patch": {**of_version, "sha256": "", "data": b""},
         "version_check": {**of_version, **check},
+        "preview": {**of_version, "id": uuid4().hex, "door": uuid4().hex, "process": "", "ends_at": NOW},
         "staged_file": {**of_version, "path": "main.py", "created_at": NOW},
         "file_lock": {"project_id": project_id, "owner_id": owner, "path": "main.py", "created_at": NOW},
         "run_step": {**step, "owner_id": owner},

@@ -93,8 +93,8 @@ class Serving:
         return preview_url("http", f"localhost:{self.port}", preview, self.previews.token(preview))
 
     def door(self, preview: Preview) -> str:
-        """Return the name of a new door, with the port."""
-        return f"{self.previews.open_door(preview)}.localhost:{self.port}"
+        """Return the name of its door, with the port."""
+        return f"{preview.door}.localhost:{self.port}"
 
 
 @contextlib.contextmanager
@@ -115,7 +115,7 @@ def serving(folder: Path, **environment: str) -> Generator[Serving]:
             async with (
                 engine.running(with_worker=False),
                 services.watch.running(),
-                services.previews.running(),
+                services.version_previews.running(),
             ):
                 ready.set_result((asyncio.get_running_loop(), services, server))
                 yield

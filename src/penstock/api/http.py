@@ -157,7 +157,13 @@ def create_http(
     wrapped = BodyLimit(wrapped, services.max_body_bytes, limits)
     policies = {f"{links.PREFIX}/": sheet.POLICY, f"{ATTACHMENTS}/": attachments.POLICY}
     wrapped = SecurityHeaders(wrapped, services.preview_domain, policies)
-    wrapped = PreviewHosts(wrapped, services.previews, domain=services.preview_domain, ui_url=services.site.public_url)
+    wrapped = PreviewHosts(
+        wrapped,
+        services.previews,
+        domain=services.preview_domain,
+        ui_url=services.site.public_url,
+        find=services.version_previews.process_of,
+    )
     if services.open_streams:
         wrapped = OpenStreams(wrapped)
     if services.log_requests:

@@ -7,7 +7,8 @@ speak to browsers or proxies are dropped, and it sees no cookie and no address o
 import asyncio
 import contextlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -25,6 +26,7 @@ from penstock.api.problems import on_penstock_error
 from penstock.api.site import host_name
 from penstock.errors import InvalidInput, PenstockError, Unavailable
 from penstock.kit.tasks import TaskOwner
+from penstock.sandbox.base import Way
 from penstock.sandbox.previews import Preview, PreviewNotFound, Previews, PreviewTokenInvalid
 from penstock.sandbox.reach import reaching
 
@@ -33,6 +35,8 @@ _TOKEN_HEADER: Final = "x-preview-token"  # noqa: S105  # the name of a header
 _MAX_BYTES: Final = 10_000_000
 """Of a request's body, and of an answer's."""
 _MAX_MESSAGE: Final = 1 << 20
+_PEER_SECONDS: Final = 120
+"""Until a preview is there that another process starts: its packages may have to be installed."""
 _LABEL: Final = re.compile(r"[0-9a-f]{32}")
 
 _TO_APP: Final = re.compile(
@@ -45,6 +49,12 @@ _FROM_APP: Final = re.compile(
     r"|x-request-id|x-total-count|x-.*-count|x-page.*|(x-)?ratelimit-.*"
 )
 """What of an answer is passed on. So no cookie, no HSTS for localhost, no file of the proxy's, no worker's scope."""
+PEER: Final = "x-penstock-peer"
+"""The name of a header: another process of ours has sent this here."""
+_BETWEEN: Final = r"host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-length|sec-websocket-.*"
+_TO_PEER: Final = re.compile(rf"(?!({_BETWEEN})$).*")
+_FROM_PEER: Final = re.compile(rf"(?!({_BETWEEN}|date|server)$).*")
+"""All but what is between two ends of a connection."""
 _ALWAYS: Final[Mapping[str, str]] = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -76,15 +86,29 @@ class PreviewTooLarge(InvalidInput):
 class PreviewHosts:
     """Serves requests for names of previews, and leaves all others to the app that it wraps."""
 
-    def __init__(self, app: ASGIApp, previews: Previews, *, domain: str, ui_url: str | None) -> None:
-        """Wrap the app. Pages of the address, or else of the name above on the same port, may show previews."""
-        self.app, self.previews, self.domain, self.ui_url = app, previews, domain, ui_url
+    def __init__(
+        self,
+        app: ASGIApp,
+        previews: Previews,
+        *,
+        domain: str,
+        ui_url: str | None,
+        find: Callable[[str], Awaitable[str | None]] | None = None,
+    ) -> None:
+        """Wrap the app. Pages of the address, or else of the name above on the same port, may show previews.
+
+        Where several processes serve, `find` says which of them has the preview of a name.
+        """
+        self.app, self.previews, self.domain, self.ui_url, self.find = app, previews, domain, ui_url, find
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
         label = None if scope["type"] == "lifespan" else self._label(scope)
         if label is None:
             await self.app(scope, receive, send)
+            return
+        if (peer := await self._peer(label, scope)) is not None:
+            await self._to_peer(peer, scope, receive, send)
             return
         # Errors of ours too: whatever comes from this name is of no origin.
         send = with_headers(send, {**_ALWAYS, "content-security-policy": self._policy(scope)})
@@ -96,6 +120,26 @@ class PreviewHosts:
                 if response is not None:
                     await response(scope, receive, send)
         except PenstockError as error:
+            response = await on_penstock_error(as_request(scope), error)
+            await response(scope, receive, send)
+
+    async def _peer(self, label: str, scope: Scope) -> str | None:
+        """Return the address of the other process that has this preview. Who was sent by one is sent to no third."""
+        if self.find is None or self.previews.has(label) or PEER in Headers(scope=scope):
+            return None
+        return await self.find(label)
+
+    async def _to_peer(self, peer: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the process answer that has the preview: all that holds of one is done there."""
+        passage = to_peer(peer, scope)
+        seconds = self.previews.rules.answer_seconds
+        try:
+            if scope["type"] == "websocket":
+                await _Tunnel(passage, WebSocket(scope, receive, send), seconds).run()
+            else:
+                await _Exchange(passage, Request(scope, receive), send, seconds).run()
+        except PenstockError as error:
+            send = with_headers(send, {**_ALWAYS, "content-security-policy": self._policy(scope)})
             response = await on_penstock_error(as_request(scope), error)
             await response(scope, receive, send)
 
@@ -121,7 +165,7 @@ class PreviewHosts:
         if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
             return Response(status_code=204, headers=dict(_PREFLIGHT))
         with preview.connected():
-            await _Exchange(preview, request, send, self.previews.rules.answer_seconds).run()
+            await _Exchange(_to_app(preview), request, send, self.previews.rules.answer_seconds).run()
         return None
 
     def _let_in(self, label: str, request: Request) -> Preview | None:
@@ -135,12 +179,13 @@ class PreviewHosts:
     def _to_door(self, label: str, request: Request) -> Response:
         """Send a browser with a fresh token to a door of its own, and the token out of its address."""
         preview = self.previews.by_token(label, request.query_params[TOKEN])
-        door = self.previews.open_door(preview)
         query = urlencode([pair for pair in parse_qsl(request.url.query) if pair[0] != TOKEN])
         host = request.headers["host"].partition(".")[2]
         # The path as it was sent; with one slash, so that it names no other host.
         path = "/" + request.scope.get("raw_path", b"/").decode("latin-1").partition("?")[0].lstrip("/")
-        return RedirectResponse(f"{_scheme(request.scope)}://{door}.{host}{path}{'?' + query if query else ''}", 303)
+        return RedirectResponse(
+            f"{_scheme(request.scope)}://{preview.door}.{host}{path}{'?' + query if query else ''}", 303
+        )
 
     async def _socket(self, label: str, scope: Scope, receive: Receive, send: Send) -> None:
         token = Headers(scope=scope).get(_TOKEN_HEADER)
@@ -148,7 +193,8 @@ class PreviewHosts:
         if preview is None:
             raise PreviewTokenInvalid
         with preview.connected():
-            await _Tunnel(preview, WebSocket(scope, receive, send), self.previews.rules.answer_seconds).run()
+            passage = _to_app(preview)
+            await _Tunnel(passage, WebSocket(scope, receive, send), self.previews.rules.answer_seconds).run()
 
 
 def preview_url(scheme: str, host: str, preview: Preview, token: str) -> str:
@@ -160,6 +206,53 @@ def _scheme(scope: Scope) -> str:
     return "https" if scope["scheme"] in {"https", "wss"} else "http"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """Where a request goes on to, and what is passed on of it and of its answer."""
+
+    way: Way
+    there: "re.Pattern[str]"
+    back: "re.Pattern[str]"
+    """Names of headers in lower case."""
+    touch: Callable[[], None] = lambda: None
+    """Notes that it is in use."""
+    is_app: bool = True
+    """Whether an app answers, which is a stranger; else another process of ours."""
+
+
+def _to_app(preview: Preview) -> Passage:
+    return Passage(way=preview.app.way, there=_TO_APP, back=_FROM_APP, touch=preview.touch)
+
+
+def to_peer(peer: str, scope: Scope) -> Passage:
+    """Return the passage to another process of ours, which is asked as we were."""
+    headers = {"host": Headers(scope=scope).get("host", ""), PEER: "1"}
+    return Passage(way=Way(url=peer, headers=headers), there=_TO_PEER, back=_FROM_PEER, is_app=False)
+
+
+async def ask_peer(peer: str, request: Request) -> Response | None:
+    """Return what another process of ours answers to a request without a body; None where it is gone."""
+    passage = to_peer(peer, request.scope)
+    url = f"{peer}{request.url.path}{'?' + request.url.query if request.url.query else ''}"
+    try:
+        async with (
+            asyncio.timeout(_PEER_SECONDS),
+            reaching(passage.way) as session,
+            session.request(
+                request.method, URL(url, encoded=True), headers=_passed(request.headers.items(), passage.there)
+            ) as answer,
+        ):
+            body = await answer.read()
+    except aiohttp.ClientConnectorError:
+        return None
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise PreviewSilent from error
+    response = Response(body or None, answer.status)
+    for name, value in _passed(answer.headers.items(), passage.back):
+        response.headers[name] = value
+    return response
+
+
 def _passed(headers: Iterable[tuple[str, str]], allowed: "re.Pattern[str]") -> list[tuple[str, str]]:
     return [(name, value) for name, value in headers if allowed.fullmatch(name.lower())]
 
@@ -167,8 +260,8 @@ def _passed(headers: Iterable[tuple[str, str]], allowed: "re.Pattern[str]") -> l
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, preview: Preview, request: Request, send: Send, seconds: float) -> None:
-        self._preview, self._request, self._send, self._seconds = preview, request, send, seconds
+    def __init__(self, passage: Passage, request: Request, send: Send, seconds: float) -> None:
+        self._passage, self._request, self._send, self._seconds = passage, request, send, seconds
         self._has_begun = False
         self._tasks = TaskOwner()
 
@@ -193,13 +286,13 @@ class _Exchange:
         deadline.reschedule(0)
 
     async def _exchange(self, body: bytes, deadline: asyncio.Timeout) -> None:
-        request, preview = self._request, self._preview
-        headers = _passed(request.headers.items(), _TO_APP)
+        request, passage = self._request, self._passage
+        headers = _passed(request.headers.items(), passage.there)
         path = request.scope.get("raw_path", b"/").decode("latin-1").partition("?")[0]
         query = request.scope.get("query_string", b"").decode("latin-1")
-        url = f"{preview.app.way.url}{path}{'?' + query if query else ''}"
+        url = f"{passage.way.url}{path}{'?' + query if query else ''}"
         async with (
-            reaching(preview.app.way) as session,
+            reaching(passage.way) as session,
             session.request(
                 request.method,
                 URL(url, encoded=True),
@@ -220,10 +313,11 @@ class _Exchange:
         return bytes(body)
 
     async def _pass_on(self, answer: aiohttp.ClientResponse, deadline: asyncio.Timeout) -> None:
-        headers = _passed(answer.headers.items(), _FROM_APP)
-        if (location := self._location(answer.headers.get("location", ""))) is not None:
+        headers = _passed(answer.headers.items(), self._passage.back)
+        is_app = self._passage.is_app
+        if is_app and (location := self._location(answer.headers.get("location", ""))) is not None:
             headers.append(("location", location))
-        if answer.headers.get("www-authenticate", "").lower().startswith("bearer"):
+        if is_app and answer.headers.get("www-authenticate", "").lower().startswith("bearer"):
             headers.append(("www-authenticate", "Bearer"))
         is_stream = answer.content_type == "text/event-stream"
         if is_stream:
@@ -236,7 +330,7 @@ class _Exchange:
             size += len(piece)
             if size > _MAX_BYTES and not is_stream:
                 raise ValueError("The answer has no end.")
-            self._preview.touch()
+            self._passage.touch()
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})
 
@@ -254,8 +348,8 @@ class _Exchange:
 class _Tunnel:
     """One WebSocket."""
 
-    def __init__(self, preview: Preview, browser: WebSocket, seconds: float) -> None:
-        self._preview, self._browser, self._seconds = preview, browser, seconds
+    def __init__(self, passage: Passage, browser: WebSocket, seconds: float) -> None:
+        self._passage, self._browser, self._seconds = passage, browser, seconds
         self._tasks = TaskOwner()
 
     async def run(self) -> None:
@@ -263,10 +357,10 @@ class _Tunnel:
         scope = self._browser.scope
         query = scope.get("query_string", b"").decode("latin-1")
         path = scope.get("raw_path", b"/").decode("latin-1").partition("?")[0]
-        url = f"{self._preview.app.way.url}{path}{'?' + query if query else ''}"
-        headers = _passed(self._browser.headers.items(), _TO_APP)
+        url = f"{self._passage.way.url}{path}{'?' + query if query else ''}"
+        headers = _passed(self._browser.headers.items(), self._passage.there)
         try:
-            async with reaching(self._preview.app.way) as session:
+            async with reaching(self._passage.way) as session:
                 async with asyncio.timeout(self._seconds):
                     app = await session.ws_connect(
                         URL(url, encoded=True),
@@ -298,7 +392,7 @@ class _Tunnel:
                 message: Message = await self._browser.receive()
                 if message["type"] == "websocket.disconnect":
                     return
-                self._preview.touch()
+                self._passage.touch()
                 if (text := message.get("text")) is not None:
                     await app.send_str(text)
                 else:
@@ -307,7 +401,7 @@ class _Tunnel:
     async def _to_browser(self, app: aiohttp.ClientWebSocketResponse) -> None:
         with contextlib.suppress(RuntimeError, ConnectionError):
             async for message in app:
-                self._preview.touch()
+                self._passage.touch()
                 if message.type is aiohttp.WSMsgType.TEXT:
                     await self._browser.send_text(message.data)
                 elif message.type is aiohttp.WSMsgType.BINARY:

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from penstock.api.previews import preview_url
+from penstock.actor import Actor
+from penstock.api.previews import PEER, ask_peer, preview_url
 from penstock.api.services import Asking, Services
 from penstock.api.shapes import Shape
 from penstock.projects.running import Shown
@@ -65,19 +66,35 @@ def routes(services: Services) -> APIRouter:
             logs=preview.app.logs().decode(errors="replace"),
         )
 
-    @router.post("/versions/{version}/preview", operation_id="startPreview")
-    async def start_preview(project_id: str, version: str, request: Request, actor: Asking) -> PreviewShape:
+    async def answered(request: Request, actor: Actor, project_id: str, version: str) -> Response | None:
+        """Return what the process answers that has the preview, if that is not this one."""
+        if PEER in request.headers:
+            return None
+        place = await previews.elsewhere(actor, project_id, version)
+        answer = None if place is None else await ask_peer(place.process, request)
+        if place is not None and answer is None:
+            await previews.forget(place)
+        return answer
+
+    @router.post("/versions/{version}/preview", operation_id="startPreview", response_model=PreviewShape)
+    async def start_preview(project_id: str, version: str, request: Request, actor: Asking) -> Response | PreviewShape:
         """Run a version where only its owner can look at it, or return the link to where it runs already."""
+        if (answer := await answered(request, actor, project_id, version)) is not None:
+            return answer
         return shape(request, await previews.start(actor, project_id, version))
 
-    @router.get("/versions/{version}/preview", operation_id="getPreview")
-    async def get_preview(project_id: str, version: str, request: Request, actor: Asking) -> PreviewShape:
+    @router.get("/versions/{version}/preview", operation_id="getPreview", response_model=PreviewShape)
+    async def get_preview(project_id: str, version: str, request: Request, actor: Asking) -> Response | PreviewShape:
         """Say how the preview of a version is, with its log; also of one that has ended."""
+        if (answer := await answered(request, actor, project_id, version)) is not None:
+            return answer
         return shape(request, await previews.find(actor, project_id, version))
 
     @router.delete("/versions/{version}/preview", status_code=204, operation_id="stopPreview")
-    async def stop_preview(project_id: str, version: str, actor: Asking) -> Response:
+    async def stop_preview(project_id: str, version: str, request: Request, actor: Asking) -> Response:
         """End the preview of a version."""
+        if (answer := await answered(request, actor, project_id, version)) is not None:
+            return answer
         await previews.stop(actor, project_id, version)
         return Response(status_code=204)
 

@@ -36,7 +36,7 @@ def serve(settings: Settings, folder: str, argv: Sequence[str], stack: str | Non
         async with previews.running():
             try:
                 preview = await previews.start("cli", command, _APP_PORT)
-                print(f"Preview: http://{previews.open_door(preview)}.{domain}/", flush=True)
+                print(f"Preview: http://{preview.door}.{domain}/", flush=True)
             except PenstockError as error:
                 failed.append(error)
                 server.should_exit = True

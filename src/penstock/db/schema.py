@@ -745,6 +745,19 @@ version_check = sa.Table(
     sa.Index("ix_version_check_manifest_id", "manifest_id"),
 )
 
+preview = sa.Table(
+    "preview",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True, comment="its name, which may be seen"),
+    sa.Column("owner_id", Id, nullable=False),
+    sa.Column("version_id", Id, sa.ForeignKey("version.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("door", sa.String(32), nullable=False, unique=True, comment="its other name, which lets people in"),
+    sa.Column("process", sa.Text, nullable=False, comment="address of the process that runs it; empty: it has none"),
+    sa.Column("ends_at", sa.BigInteger, nullable=False, comment="unless its process says otherwise before"),
+    sa.Index("ix_preview_version_id", "version_id"),
+    sa.Index("ix_preview_owner_id", "owner_id"),
+)
+
 file_lock = sa.Table(
     "file_lock",
     metadata,

@@ -1,8 +1,8 @@
 """Previews: apps that serve in sandboxes for whoever started them, for a while.
 
-Each has an id, which may be seen, and doors, which may not: whoever shows a fresh token is let in by a door of their
-own, a name of 128 random bits below the domain of previews. A cookie would not do: the pages of an app are kept in an
-origin of their own, from which browsers send none.
+Each has an id, which may be seen, and a door, which may not: whoever shows a fresh token is let in by it, a name of 128
+random bits below the domain of previews. A cookie would not do: the pages of an app are kept in an origin of their own,
+from which browsers send none.
 """
 
 import asyncio
@@ -60,7 +60,8 @@ class Preview:
     begun: float
     used: float
     """When it was last asked for something, by the monotonic clock."""
-    doors: set[str] = field(default_factory=set[str])
+    door: str = field(default_factory=lambda: secrets.token_hex(16))
+    """Its name for whoever was let in, good until it ends."""
     connections: int = 0
     result: Result | None = None
     """How it ended."""
@@ -107,10 +108,9 @@ class Previews:
 
     def __init__(self, sandbox: Sandbox, secret: str, rules: PreviewRules) -> None:
         """Take where they run, the key that signs their links, and the rules."""
-        self._sandbox, self.rules = sandbox, rules
+        self.sandbox, self.rules = sandbox, rules
         self._signer = URLSafeTimedSerializer(secret, salt="penstock.preview")
         self._previews: dict[str, Preview] = {}
-        self._doors: dict[str, Preview] = {}
         self._starting: list[str] = []
         """The owners of those that are being started."""
         self._tasks = TaskOwner()
@@ -118,7 +118,7 @@ class Previews:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Sweep what others left, stop what is idle, and stop all at the end."""
-        self._tasks.spawn(self._sandbox.sweep(), "sweep of sandboxes")
+        self._tasks.spawn(self.sandbox.sweep(), "sweep of sandboxes")
         self._tasks.spawn(self._stop_idle(), "idle previews")
         try:
             yield
@@ -134,7 +134,7 @@ class Previews:
             raise TooManyPreviews
         self._starting.append(owner)
         try:
-            app = await self._sandbox.serve(command, port)
+            app = await self.sandbox.serve(command, port)
         finally:
             self._starting.remove(owner)
         now = time.monotonic()
@@ -148,9 +148,6 @@ class Previews:
 
     def _ended(self, preview: Preview, result: Result) -> None:
         preview.result = result
-        for door in preview.doors:
-            self._doors.pop(door, None)
-        preview.doors.clear()
         over = [each.id for each in self._previews.values() if not each.is_running]
         for each in over[:-_KEPT]:
             del self._previews[each]
@@ -192,13 +189,10 @@ class Previews:
             raise PreviewTokenInvalid
         return preview
 
-    def open_door(self, preview: Preview) -> str:
-        """Return a new name for a preview, good until it ends."""
-        door = secrets.token_hex(16)
-        preview.doors.add(door)
-        self._doors[door] = preview
-        return door
-
     def by_door(self, door: str) -> Preview | None:
         """Return the preview behind a door."""
-        return self._doors.get(door)
+        return next((each for each in self._live() if secrets.compare_digest(each.door, door)), None)
+
+    def has(self, name: str) -> bool:
+        """Say whether this is a name of a preview that runs here."""
+        return any(name in {each.id, each.door} for each in self._live())
