@@ -88,8 +88,8 @@ def test_a_picture_is_picked_sent_and_opened(
     wait_for_status(page, "completed")
     content = upstream_of_it.requests()[-1].body["messages"][-1]["content"]
     assert [part["type"] for part in content] == ["text", "image_url"]
+    shown = page.get_by_test_id("message-user").get_by_role("button", name="Show cat.png")
     for _ in range(2):
-        shown = page.get_by_test_id("message-user").get_by_role("button", name="Show cat.png")
         expect(shown).to_be_visible()
         expect(page.get_by_test_id("message-user")).to_contain_text("What is it?")
         page.wait_for_function("() => document.querySelector('[data-testid=files] img').naturalWidth === 400")

@@ -49,6 +49,7 @@ _OF_TOKENS = (
     "/api/projects",
     "/api/stream",
     "/api/attachments",
+    "/api/transcriptions",
     "/v1",
 )
 """What tokens are for. All else is for people: a token can make no tokens, end no sessions, delete no account."""

@@ -80,7 +80,7 @@ class AddressUnreachable(InvalidInput):
 
 
 class UploadInvalid(InvalidInput):
-    """An upload is a form (multipart/form-data) with one file in its field `file`."""
+    """An upload is a form of the type multipart/form-data with one file, in the field called file."""
 
     code = "upload_invalid"
 

@@ -51,7 +51,7 @@ def test_every_error_has_a_status_of_its_kind(kind: type[PenstockError]) -> None
         assert status == 500
         return
     kinds = {
-        InvalidInput: {400, 401, 413, 422},
+        InvalidInput: {400, 401, 413, 415, 422},
         Unauthenticated: {401},
         Forbidden: {403},
         NotFound: {404, 410},
