@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from acceptance.crash.compare import differences
+from harness.nursery import Forked
 from harness.penstock import Penstock, Recording, ask, openai_at, read_through
 from harness.postgres import Postgres
 from upstream.process import Upstream
@@ -41,7 +42,7 @@ def outline(recording: Recording) -> list[str]:
     return [f"{frame.id} {frame.event['type']}" for frame in recording.frames if frame.event["type"] != "text-delta"]
 
 
-def ended_within(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+def ended_within(process: "subprocess.Popen[bytes] | Forked", seconds: float) -> bool:
     """Ask a process to end, and say whether it did in time."""
     process.send_signal(signal.SIGTERM)
     try:

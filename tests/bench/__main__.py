@@ -19,7 +19,7 @@ def main() -> None:
 def _of_answers() -> list[report.Bench]:
     with Upstream() as upstream, tempfile.TemporaryDirectory() as folder:
         environment = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "none"}
-        embedded = Penstock(folder=Path(folder), environment=environment).start()
+        embedded = Penstock(folder=Path(folder), environment=environment, is_forked=False).start()
         benches = [
             relay.run("relay-sqlite", "Answers, one process on SQLite", embedded, upstream),
             storage.measure(embedded),
@@ -29,7 +29,7 @@ def _of_answers() -> list[report.Bench]:
         ]
         embedded.kill()
         postgres = Postgres(fsync=True)
-        scaled = Penstock(folder=Path(folder), database_url=postgres.create(), environment=environment)
+        scaled = Penstock(folder=Path(folder), database_url=postgres.create(), environment=environment, is_forked=False)
         scaled.command("migrate")
         scaled.start()
         benches.insert(1, relay.run("relay-postgres", "Answers, two processes on Postgres", scaled, upstream))

@@ -157,11 +157,11 @@ def main() -> None:
     """Measure among as many messages as the command line says, and print the lines."""
     messages = int(sys.argv[1]) if len(sys.argv) > 1 else MESSAGES
     with tempfile.TemporaryDirectory() as folder:
-        embedded = Penstock(folder=Path(folder)).start()
+        embedded = Penstock(folder=Path(folder), is_forked=False).start()
         benches = [run("search-sqlite", "One process on SQLite", embedded, messages)]
         embedded.kill()
         postgres = Postgres()
-        scaled = Penstock(folder=Path(folder), database_url=postgres.create())
+        scaled = Penstock(folder=Path(folder), database_url=postgres.create(), is_forked=False)
         scaled.command("migrate")
         benches.append(run("search-postgres", "Two processes on Postgres", scaled.start(), messages))
         scaled.kill()

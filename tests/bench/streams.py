@@ -180,7 +180,7 @@ def run() -> Bench:
     """Start both servers and measure them."""
     here = Path(__file__).parent
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as theirs:
-        penstock = Penstock(folder=Path(folder))
+        penstock = Penstock(folder=Path(folder), is_forked=False)
         penstock.spawn("web", "serve", "--open-streams")
         penstock.wait_ready()
         port = free_port()

@@ -88,7 +88,7 @@ def main() -> None:
 def _installation(models: list[str]) -> Generator[str]:
     with Upstream(models=models) as upstream, tempfile.TemporaryDirectory() as folder:
         environment = {**openai_at(upstream), **dict.fromkeys(LIMITS, "off")}
-        penstock = Penstock(folder=Path(folder), environment=environment).start()
+        penstock = Penstock(folder=Path(folder), environment=environment, is_forked=False).start()
         try:
             yield penstock.url
         finally:

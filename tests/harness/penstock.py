@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from harness.nursery import Forked, nursery
 from harness.ports import free_port
 from upstream.process import Upstream
 
@@ -37,7 +38,11 @@ class Penstock:
     database_url: str = ""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int = field(default_factory=free_port)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
+    processes: dict[str, "subprocess.Popen[bytes] | Forked"] = field(
+        default_factory=dict[str, "subprocess.Popen[bytes] | Forked"]
+    )
+    is_forked: bool = True
+    """Whether processes are forks of one that has read the program: else each reads it, as on a real machine."""
     second_port: int | None = None
     """Where a second process serves, if there is one."""
 
@@ -76,6 +81,9 @@ class Penstock:
     def spawn(self, name: str, *arguments: str) -> None:
         """Start one process."""
         with self.log_file.open("ab") as log:
+            if self.is_forked:
+                self.processes[name] = nursery().fork(arguments, self._environment(), self.log_file)
+                return
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "penstock", *arguments],
                 env=self._environment(),

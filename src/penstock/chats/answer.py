@@ -118,7 +118,7 @@ class Answer:
         changes = Changes(chat.owner_id)
         changes.touch(run.chat_id)
         changes.end(run, end.status)
-        is_owed = not chat.is_temporary and self._owe(connection, run, outcome)
+        is_owed = self._owe(connection, run, outcome)
         topics = changes.write(connection, now)
         return [*topics, ASIDE_TOPIC] if is_owed else topics
 

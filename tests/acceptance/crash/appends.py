@@ -110,7 +110,7 @@ def _serve(process: Penstock) -> None:
 @contextlib.contextmanager
 def open_embedded(folder: Path) -> Generator[OpenSite]:
     """One process over SQLite."""
-    process = Penstock(folder=folder)
+    process = Penstock(folder=folder, is_forked=False)
     try:
         _serve(process)
         yield OpenSite(url=process.url, processes=[process])
@@ -123,7 +123,7 @@ def open_pair(folder: Path) -> Generator[OpenSite]:
     """Two processes over Postgres, behind one address."""
     postgres = Postgres()
     database = postgres.create()
-    pair = [Penstock(folder=folder / name, database_url=database) for name in ("one", "two")]
+    pair = [Penstock(folder=folder / name, database_url=database, is_forked=False) for name in ("one", "two")]
     try:
         for process in pair:
             process.folder.mkdir()

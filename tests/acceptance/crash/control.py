@@ -9,12 +9,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Protocol
 
 from harness.penstock import Penstock, openai_at
+from harness.ports import free_port
 from harness.postgres import Postgres
 from harness.redis import Redis
 from upstream.process import Upstream
@@ -143,7 +144,7 @@ class Target:
 @contextlib.contextmanager
 def embedded(folder: Path, upstream: Upstream) -> Generator[Stack]:
     """One process over SQLite."""
-    stack = Stack(penstock=Penstock(folder=folder, environment=openai_at(upstream)))
+    stack = Stack(penstock=Penstock(folder=folder, environment=openai_at(upstream), is_forked=False))
     try:
         stack.start("web")
         yield stack
@@ -158,7 +159,7 @@ def scaled(
     """Web and workers over a Postgres of their own, and over Redis where asked."""
     postgres, redis = Postgres(), Redis() if with_redis else None
     environment = {**openai_at(upstream), **({"PENSTOCK_REDIS_URL": redis.url} if redis else {})}
-    penstock = Penstock(folder=folder, database_url=postgres.create(), environment=environment)
+    penstock = Penstock(folder=folder, database_url=postgres.create(), environment=environment, is_forked=False)
     stack = Stack(penstock=penstock, postgres=postgres, redis=redis)
     try:
         migrated = penstock.command("migrate")
@@ -176,7 +177,7 @@ def scaled(
 def second_web(stack: Stack) -> Generator[str]:
     """Start another serving process beside the first, and give its address."""
     first = stack.penstock
-    beside = Penstock(folder=first.folder, database_url=first.database_url, environment=first.environment)
+    beside = replace(first, port=free_port(), processes={})
     try:
         beside.spawn("web", *_ARGUMENTS["web"])
         beside.wait_ready()
