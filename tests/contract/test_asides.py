@@ -16,7 +16,7 @@ from penstock.chats import changes
 from penstock.chats.asides import store
 from penstock.chats.asides.model import MOST_TRIES, AsideModels
 from penstock.chats.context import SUMMARY_MARK
-from penstock.chats.model import Chat, Message, ModelUsage
+from penstock.chats.model import TEMPORARY, Chat, Message, ModelUsage
 from penstock.chats.outlook import Outlook
 from penstock.chats.sending import Send
 from penstock.chats.service import ChatChange
@@ -231,6 +231,16 @@ async def test_b3_a_chat_that_is_deleted_meanwhile_takes_all_with_it(ours: Proce
         await ours.chats.delete(Actor(owner), answer.chat_id)
         await upstream.eventually(lambda seen: of_model(seen, "echo-4-300")[0].ended_at is not None, start=start)
     assert await rows(ours.database, answer.chat_id) == []
+
+
+async def test_no_model_is_asked_beside_a_temporary_chat(ours: Process) -> None:
+    """B15: a title or a summary would put its words into tables."""
+    owner = new_owner()
+    async with working(ours):
+        kept = await ask(ours, owner, Send(text="Hello", model=ECHO))
+        gone = await ask(ours, owner, Send(text="Hello", model=ECHO, origin=TEMPORARY))
+        assert [row.kind for row in await settled(ours.database, kept.chat_id)] == ["title"]
+    assert await rows(ours.database, gone.chat_id) == []
 
 
 async def history(ours: Process, owner: IdentityId) -> list[Message]:

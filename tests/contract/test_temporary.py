@@ -261,3 +261,16 @@ async def test_it_counts_as_any_question_and_is_given_back_when_nothing_came_of_
             run = await answered(ours, owner, secret(payer=payer))
         await ours.chats.delete(Actor(owner), run.chat_id)
         assert await used() == 1
+
+
+async def test_what_is_attached_is_told_of_in_streams_only_and_goes_with_it(ours: Process) -> None:
+    """B13, B15."""
+    owner = new_owner()
+    file = await ours.files.upload(owner, b"Look", name=f"{SECRET}.txt", said="text/plain")
+    async with ours.working():
+        run = await answered(ours, owner, Send(text="Look", origin=TEMPORARY, files=[file.id]))
+    question = (await path(ours, run))[0]
+    assert [part["type"] for part in question.parts] == ["file", "text"]
+    await age(ours.database, run.chat_id)
+    await sweep(ours.database)
+    assert await holding(ours.database, SECRET) == set()

@@ -377,6 +377,11 @@ def _messages(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[
     return [_message(row, said.get(row["id"])) for row in rows]
 
 
+def _text(parts: Sequence[Mapping[str, Any]]) -> str:
+    # What is attached is no part of an answer, and says nothing.
+    return text_of(msgspec.convert([each for each in parts if each["type"] != "file"], list[Part]))
+
+
 def _message(row: sa.RowMapping, said: Sequence[Mapping[str, Any]] | None) -> Message:
     code = row["error_code"]
     return Message(
@@ -387,7 +392,7 @@ def _message(row: sa.RowMapping, said: Sequence[Mapping[str, Any]] | None) -> Me
         role=row["role"],
         status=row["status"],
         parts=row["parts"] if said is None else said,
-        text=row["text"] if said is None else text_of(msgspec.convert(said, list[Part])),
+        text=row["text"] if said is None else _text(said),
         model=row["model"],
         settings=row["settings"],
         record=row["record"],
