@@ -24,7 +24,7 @@ TAKE_OVER_SECONDS = 5
 @pytest.fixture
 def installation(tmp_path: Path, upstream: Upstream) -> Iterator[Penstock]:
     """An embedded installation of its own, to be killed."""
-    installed = Penstock(folder=tmp_path, environment=openai_at(upstream), is_forked=False).start()
+    installed = Penstock(folder=tmp_path, environment=openai_at(upstream)).start()
     yield installed
     installed.kill()
 
@@ -112,7 +112,7 @@ def test_where_it_is_asked_for_a_killed_answer_ends_interrupted_and_continue_goe
 ) -> None:
     """A7, A8: with PENSTOCK_TAKE_OVER=interrupt the page shows the cut, and one click mends it."""
     environment = {**openai_at(upstream), "PENSTOCK_TAKE_OVER": "interrupt"}
-    penstock = Penstock(folder=tmp_path, environment=environment, is_forked=False).start()
+    penstock = Penstock(folder=tmp_path, environment=environment).start()
     try:
         with penstock.client() as client:
             recording = ask_and_lose(client, penstock, 30, message="x", model="openai/echo-150-10")
@@ -157,7 +157,7 @@ def test_another_worker_takes_over_from_one_that_is_killed(
 ) -> None:
     """A7: readers at the serving process see nothing but a pause."""
     environment = openai_at(upstream)
-    penstock = Penstock(folder=tmp_path, database_url=postgres_url, environment=environment, is_forked=False).start()
+    penstock = Penstock(folder=tmp_path, database_url=postgres_url, environment=environment).start()
     try:
         with penstock.client() as client:
             undisturbed = ask(client, message="Tell me", model="demo/tour").text

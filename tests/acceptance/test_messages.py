@@ -113,7 +113,7 @@ def test_what_is_sent_while_an_answer_runs_waits_or_takes_its_place(
     written: Penstock, visitor: BrowserContext, complaints: list[str]
 ) -> None:
     """F3, WB1, WB2, WB6: one message waits and is answered, one is taken out of the line, one interrupts."""
-    page = begin(visitor, written, complaints, "echo-100-30")
+    page = begin(visitor, written, complaints, "echo-300-30")
     send(page, "First")
     wait_for_text(page, "delta3")
     choose_model(page, "openai/echo-3-1")
@@ -132,7 +132,7 @@ def test_what_is_sent_while_an_answer_runs_waits_or_takes_its_place(
     expect(answers).to_have_count(3)
     for answer, status in zip(answers.all(), ("completed", "completed", "stopped"), strict=True):
         expect(answer).to_have_attribute("data-status", status, timeout=20_000)
-    expect(answers.nth(0)).to_contain_text(expected_text("echo-100-30").strip())
+    expect(answers.nth(0)).to_contain_text(expected_text("echo-300-30").strip())
     choose_model(page, "openai/echo-300-30")
     send(page, "Fourth")
     wait_for_text(page, "delta3")

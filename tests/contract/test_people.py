@@ -78,7 +78,11 @@ async def own_one_of_each(ours: Process, owner: IdentityId) -> str:
         run = await ours.sending.send(owner, Send(text="Hello", alias="the same", client_message_id="the same"))
         await ours.runs.ended(Actor(owner), run.id)
     await ours.sharing.create(Actor(owner), run.chat_id, leaf_id=None, password=None, expires_at=None)
+    aside = {"kind": "title", "model": "", "status": "owed", "due_at": NOW, "message_id": run.message_id}
+    file = {"file": "", "name": "", "media_type": "text/plain", "size": 1, "position": 0}
     others: dict[str, dict[str, Any]] = {
+        "aside": {"id": new_id(), "chat_id": run.chat_id, "created_at": NOW, **aside},
+        "attachment": {"id": new_id(), "created_at": NOW, **file},
         "subscription": {"name": owner, "demand": {}, "base_url": "", "created_at": NOW},
         "quota_charge": {"message_id": run.message_id, "day": 0},
         "folder": {"id": new_id(), "name": "", "created_at": NOW},

@@ -283,7 +283,7 @@ async def test_a_chat_has_one_live_run(database: Database) -> None:
     await database.write(SYSTEM, lambda connection: store.end(connection, _at(first, 1), "stopped"))
     again = await ask(database, first.chat_id, first.owner_id)
     live = partial(store.live_of_chats, actor=SYSTEM, chat_ids=[first.chat_id])
-    assert await database.read(SYSTEM, live) == {first.chat_id: [again.id]}
+    assert await database.read(SYSTEM, live) == {first.chat_id: [[again.id]]}
 
 
 async def line(database: Database, length: int) -> list[Run]:
@@ -336,10 +336,10 @@ async def test_the_line_names_who_answers_first_and_who_waits(database: Database
     asked = await line(database, 4)
     first = asked[0]
     names = partial(store.live_of_chats, actor=SYSTEM, chat_ids=[first.chat_id])
-    assert await database.read(SYSTEM, names) == {first.chat_id: [run.id for run in asked]}
+    assert await database.read(SYSTEM, names) == {first.chat_id: [[run.id] for run in asked]}
     await claim(database)
     assert await end(database, _at(first, 1))
-    assert await database.read(SYSTEM, names) == {first.chat_id: [run.id for run in asked[1:]]}
+    assert await database.read(SYSTEM, names) == {first.chat_id: [[run.id] for run in asked[1:]]}
 
 
 async def test_the_database_itself_refuses_a_second_running_run_of_a_chat(database: Database) -> None:

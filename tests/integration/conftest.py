@@ -1,6 +1,13 @@
-"""Installations for the tests of people, who would change what visitors of the shared one may do."""
+"""Installations for the tests of people, who would change what visitors of the shared one may do.
 
+A change is tried on one process over SQLite, and on several over Postgres where these are what a test is about. All
+else over Postgres is left to `make test-full`, as the contracts run over both databases anyway.
+"""
+
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -9,6 +16,21 @@ from harness.people import sign_up
 from harness.ports import free_port
 from harness.postgres import Postgres
 from upstream.process import Upstream
+
+_OF_SEVERAL: Final = frozenset(
+    {"beside_api", "change_stream", "chat", "limits", "matrix", "open_streams", "peers", "streams", "temporary_api"}
+)
+"""Files about what several processes share: streams, limits, who owns what, where something runs."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what runs over Postgres for the sake of completeness to the long tests."""
+    for item in items:
+        is_ours = item.path.parent == Path(__file__).parent
+        is_scaled = "scaled" in re.split(r"[\[\]-]", item.name)
+        if is_ours and is_scaled and item.path.stem.removeprefix("test_") not in _OF_SEVERAL:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="module", params=["embedded", "scaled"])

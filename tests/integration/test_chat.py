@@ -63,7 +63,7 @@ def test_start_mode_answers_at_once_where_to_read(penstock: Penstock) -> None:
     with penstock.client() as client:
         body = {"message": "x", "model": "openai/echo-20-1", "clientMessageId": "one", "responseMode": "start"}
         started = client.post("/api/chat", json=body).json()
-        assert set(started) == {"chatId", "runId", "messageId"}
+        assert set(started) == {"chatId", "runId", "messageId", "beside"}
         answered = client.post("/api/chat", json={**body, "responseMode": "sync"}).json()
         assert answered["runId"] == started["runId"]
         assert answered["message"]["id"] == started["messageId"]

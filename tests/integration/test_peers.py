@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.builds import ask, follow
+from harness.builds import ask, log_of
 from harness.penstock import Penstock
 from harness.ports import free_port
 from harness.sandbox import SHARED, survivors, wait_gone
@@ -50,9 +50,7 @@ def test_a_preview_is_reached_through_every_process_and_ends_with_its_project(
 ) -> None:
     with installation.client() as one, installation.client(second) as two:
         made = ask(one, "Build an API for notes", stack="node", model="demo/tour")
-        for event in follow(one, made["runId"]):
-            if event["type"] == "data-check-update":
-                break
+        assert log_of(one, made)[-1]["data"]["status"] == "completed"
         two.cookies.update(one.cookies)
         at = f"/api/projects/{made['projectId']}/versions/1/preview"
         shown = started(one, at)

@@ -46,7 +46,7 @@ class Seen:
     @property
     def question(self) -> str:
         """The last user message."""
-        messages: list[dict[str, str]] = self.body["messages"]
+        messages: list[dict[str, str]] = self.body.get("messages") or [{"content": ""}]  # a recording has none
         return next(message["content"] for message in reversed(messages) if message["role"] == "user")
 
 

@@ -49,7 +49,7 @@ class NotPrepared(Unavailable):
 
 
 class NoIndexes(SandboxUnavailable):
-    """Dependencies cannot be installed: set PENSTOCK_SANDBOX_INDEX_HOSTS to the hosts of package indexes."""
+    """Dependencies cannot be installed: no hosts of package indexes are set for sandboxes on this server."""
 
     code = "sandbox_no_indexes"
 
