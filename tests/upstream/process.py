@@ -46,8 +46,8 @@ class Seen:
     @property
     def question(self) -> str:
         """The last user message."""
-        messages: list[dict[str, str]] = self.body.get("messages") or [{"content": ""}]  # a recording has none
-        return next(message["content"] for message in reversed(messages) if message["role"] == "user")
+        messages: list[dict[str, str]] = self.body.get("messages") or []  # a recording has none
+        return next((message["content"] for message in reversed(messages) if message["role"] == "user"), "")
 
 
 class Upstream:

@@ -54,7 +54,7 @@ export function Composer({
   ...rest
 }: ComposerProps) {
   const { picker, model, settings, onSettings, gauge, onSend, onStop } = rest
-  const [text, setText] = useDraft(draft)
+  const [text, setText, forget] = useDraft(draft)
   const [tuning, setTuning] = useState(false)
   const area = useAutoSize(text)
   const attaching = useAttaching()
@@ -78,7 +78,7 @@ export function Composer({
       text.trim(),
       urgency,
       () => {
-        setText('')
+        forget(text)
         attaching.clear()
       },
       attaching.parts,
