@@ -338,7 +338,8 @@ function requestOf({ trigger, messages, messageId, body }: Omit<SendOptions, 'ab
 
 function submission(message: Message, { model, compareWith, temporary, settings, edits }: SendBody): object {
   // An edit keeps what was attached to what it is another version of.
-  const attachments = edits === undefined ? filesOf(message).map(({ url }) => ({ url })) : undefined
+  const files = edits === undefined ? filesOf(message) : []
+  const attachments = files.length > 0 ? files.map(({ url }) => ({ url })) : undefined
   const how = { model, compareWith, temporary, settings }
   return { message: textOf(message), clientMessageId: message.id, messageId: edits, attachments, ...how }
 }
