@@ -38,7 +38,7 @@ CODE = "def mean(levels: list[float]) -> float:\n    return sum(levels) / len(le
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Penstock]:
     """An embedded installation for the tests of this file."""
-    models = ("say-5-2", "reasoning-40-30", "status-401", "echo-3-1", "echo-100-30", "echo-300-30")
+    models = ("say-5-2", "reasoning-40-100", "status-401", "echo-3-1", "echo-300-30")
     with Upstream(models=models) as upstream:
         environment = {**openai_at(upstream), "PENSTOCK_MAX_MESSAGE_CHARS": "1000"}
         installed = Penstock(folder=tmp_path_factory.mktemp("messages"), environment=environment).start()
@@ -87,7 +87,7 @@ def test_thought_is_folded_and_an_error_says_what_to_do(
     written: Penstock, visitor: BrowserContext, complaints: list[str]
 ) -> None:
     """F2, A9: how long the model thought; a refused key, and a way on."""
-    page = begin(visitor, written, complaints, "reasoning-40-30")
+    page = begin(visitor, written, complaints, "reasoning-40-100")
     send(page, "Think first")
     reasoning = page.get_by_test_id("reasoning")
     expect(reasoning.get_by_text("Thinking")).to_be_visible()
