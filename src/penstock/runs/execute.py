@@ -135,6 +135,10 @@ class Interruption:
         if self.reason is not None:
             raise asyncio.CancelledError
 
+    def end(self) -> None:
+        """Let what is still to be done be done: nothing of it is torn off."""
+        self.is_possible = False
+
 
 @dataclass(frozen=True, kw_only=True)
 class Executor:
@@ -159,11 +163,10 @@ class Executor:
         try:
             with self.metrics.runs_live.track_inprogress():
                 await self._work(execution, interruption)
-        except StreamNotFound:
-            logger.info("Run %s has been deleted.", run.id)
-            await self._abandon(execution)
-        except (AppendRefused, LeaseLost):
-            logger.info("Run %s has been taken over.", run.id)
+        except (StreamNotFound, AppendRefused, LeaseLost):
+            # Its lease is found to be lost as well, now or in a moment.
+            interruption.end()
+            await self._lose(execution)
 
     async def open(self, run: Run, kind: RunKind) -> "Execution":
         """Return what the log of a claimed run tells. Raises StreamNotFound."""
@@ -223,7 +226,7 @@ class Executor:
             # Whatever a provider's module got wrong must end as a typed event, not as an answer that hangs.
             logger.exception("Run %s failed by an error of ours.", execution.run.id)
             end = End(status="failed", code="internal", message="Something went wrong on our side.", retryable=True)
-        interruption.is_possible = False
+        interruption.end()
         await self._finish(execution, end)
 
     async def _generate(self, execution: "Execution") -> End:
@@ -285,13 +288,15 @@ class Executor:
 
     async def _lose(self, execution: "Execution") -> None:
         """Leave a run to whoever has it now. One that nobody has any more was deleted with its chat."""
-        if execution.narrator.handle is None:
-            return
-        find = partial(store.get, actor=SYSTEM, run_id=execution.run.id)
+        run = execution.run
+        find = partial(store.get, actor=SYSTEM, run_id=run.id)
         try:
             await patiently(lambda: self.database.read(SYSTEM, find))
         except RunNotFound:
+            logger.info("Run %s has been deleted.", run.id)
             await self._abandon(execution)
+        else:
+            logger.info("Run %s has been taken over.", run.id)
 
     async def _abandon(self, execution: "Execution") -> None:
         """Let the provider make no more of an answer that nobody will take up (A9)."""
