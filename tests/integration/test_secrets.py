@@ -1,6 +1,7 @@
 """Known secrets are sent through every door, and then looked for in all that is kept and shown (S18, G5, G6)."""
 
 import asyncio
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -12,10 +13,13 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+from PIL import PngImagePlugin
 from websockets.exceptions import InvalidStatus
 
+from cloud.process import Cloud
 from harness.penstock import Penstock, ask, openai_at
 from harness.people import new_email, session_of, sign_in
+from harness.pictures import opened, picture
 from harness.postgres import Postgres
 from harness.sockets import connected
 from oidc.lies import CLIENT_SECRET
@@ -24,11 +28,13 @@ from upstream.process import Upstream
 
 DATABASE_PASSWORD = "1f6f6d2c9a-database-password"
 HOUSE_KEY = "house-key-of-no-known-shape-5b1d"
+CLOUD_KEY = "cloud-key-of-no-known-shape-90ab"
 SIGNING_KEY = "the key that signs cookies, of more than 32 characters 77aa"
 
 
 KNOWN = {
     "house key": HOUSE_KEY,
+    "key of E2B": CLOUD_KEY,
     "secret key": SIGNING_KEY,
     "OpenID Connect client secret": CLIENT_SECRET,
     "database password": DATABASE_PASSWORD,
@@ -53,9 +59,15 @@ def issuer() -> Iterator[OidcServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with Cloud({}) as house:
+        yield house
+
+
 @pytest.fixture(params=["embedded-text", "embedded-json", "scaled-json"])
 def penstock(
-    request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream, issuer: OidcServer
+    request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream, issuer: OidcServer, cloud: Cloud
 ) -> Iterator[Penstock]:
     """An installation that logs all it can, with secrets of every sort."""
     shape, _, form = str(request.param).partition("-")
@@ -68,7 +80,11 @@ def penstock(
     environment = {
         **openai_at(upstream),
         **issuer.environment(),
+        **cloud.environment,
         "OPENAI_API_KEY": HOUSE_KEY,
+        "E2B_API_KEY": CLOUD_KEY,
+        "PENSTOCK_SANDBOX": "e2b",
+        "PENSTOCK_TRANSCRIPTION_MODEL": "openai/status-401",
         "PENSTOCK_SECRET_KEY": SIGNING_KEY,
         "PENSTOCK_LOG_FORMAT": form,
         "PENSTOCK_LOG_REQUESTS": "on",
@@ -117,6 +133,47 @@ def fail_upstream(client: httpx.Client) -> list[str]:
             client.get(path).text for path in (f"/api/chats/{start['chatId']}", f"/v1/stream/runs/{start['runId']}")
         ]
     return [*said, client.get("/v1/stream/users/me/changes").text]
+
+
+def attach(client: httpx.Client, secrets: Mapping[str, str]) -> list[str]:
+    """Put all secrets into what a picture tells, into what is none, and into addresses."""
+    words = " ".join(secrets.values())
+    told, buffer = PngImagePlugin.PngInfo(), io.BytesIO()
+    told.add_text("Comment", words)
+    opened(picture()).save(buffer, "PNG", pnginfo=told)
+    assert words.encode() in buffer.getvalue()
+    taken = client.post("/api/attachments", files={"file": ("cat.png", buffer.getvalue(), "image/png")})
+    assert taken.status_code == 201, taken.text
+    said = [taken.text, client.get(taken.json()["url"]).content.decode("latin-1")]
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg"><text>{words}</text></svg>'.encode()
+    refused = client.post("/api/attachments", files={"file": (words, svg, words)})
+    assert refused.status_code == 415, refused.text
+    said.append(refused.text)
+    places = (f"http://127.0.0.1:9/{quote(words)}", f"http://me:{quote(words)}@127.0.0.1:9/", f"data:{quote(words)},x")
+    for url in places:
+        asked = {"message": "Hello", "model": "demo/tour", "attachments": [{"url": url}]}
+        refused = client.post("/api/chat", json=asked)
+        assert 400 <= refused.status_code < 500, refused.text
+        said.append(refused.text)
+    return said
+
+
+def record(client: httpx.Client, secrets: Mapping[str, str]) -> list[str]:
+    """Send what is no recording, and one that the model refuses with the key in its words."""
+    words = " ".join(secrets.values()).encode()
+    said: list[str] = []
+    for recording, code in ((words, "recording_invalid"), (b"\x1a\x45\xdf\xa3" + words, "transcription_failed")):
+        refused = client.post("/api/transcriptions", content=recording)
+        assert refused.json()["code"] == code, refused.text
+        said.append(refused.text)
+    return said
+
+
+def files_text(penstock: Penstock) -> str:
+    """Return what all files beside the database hold, and their names."""
+    attached = [each for each in (penstock.folder / "attachments").rglob("*") if each.is_file()]
+    assert attached
+    return "\n".join(f"{each} {each.read_bytes().decode('latin-1')}" for each in attached)
 
 
 async def database_text(penstock: Penstock) -> str:
@@ -179,16 +236,18 @@ def test_no_secret_is_kept_or_shown_anywhere(penstock: Penstock, issuer: OidcSer
         change = {"currentPassword": secrets["password"], "newPassword": secrets["next password"]}
         assert client.post("/api/auth/password", json=change).status_code == 204
         said += [*send_everywhere(client, secrets), *fail_upstream(client)]
+        said += [*attach(client, secrets), *record(client, secrets)]
         with pytest.raises(InvalidStatus), connected(penstock, client, query=f"?token={token}"):
             pass
         with connected(penstock, client, query=f"?q={quote(' '.join(secrets.values()))}"):
             pass
-        for path in ("me", "chats", "tokens", "keys", "auth/sessions", "models", "usage", "admin/errors"):
+        for path in ("me", "chats", "tokens", "keys", "auth/sessions", "models", "usage", "sandbox", "admin/errors"):
             answer = client.get(f"/api/{path}")
             assert answer.status_code == 200
             said.append(answer.text)
         said.append(client.get("/metrics").text)
     doctor = penstock.command("doctor")
+    assert "E2B does not take the key" in doctor.stdout
     said.append(doctor.stdout + doctor.stderr)
     penstock.terminate()
     log = penstock.log_file.read_text()
@@ -196,3 +255,4 @@ def test_no_secret_is_kept_or_shown_anywhere(penstock: Penstock, issuer: OidcSer
     assert found_in(log, secrets) == []
     assert [(name, each) for each in said for name in found_in(each, secrets)] == []
     assert found_in(asyncio.run(database_text(penstock)), secrets) == []
+    assert found_in(files_text(penstock), secrets) == []
