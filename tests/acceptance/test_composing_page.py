@@ -63,10 +63,21 @@ def test_a_template_is_made_found_by_a_slash_and_filled_in(
     assert complaints == []
 
 
+def set_longest_answer(page: Page, before: str, after: str) -> None:
+    """Choose another length for the answers of a chat, and wait until that is stored."""
+    page.get_by_test_id("composer-more").click()
+    page.get_by_test_id("composer-settings").click()
+    expect(page.get_by_label("Instructions")).to_have_value("Answer in verse.")
+    expect(page.get_by_label("Longest answer")).to_have_value(before)
+    page.get_by_label("Longest answer").fill(after)
+    with page.expect_response(lambda response: response.request.method == "PATCH" and response.ok):
+        page.get_by_test_id("settings-save").click()
+
+
 def test_a_chat_keeps_its_settings_and_shows_what_will_be_sent(
     equipped: Penstock, visitor: BrowserContext, complaints: list[str]
 ) -> None:
-    """B6, B7, F3: chosen before the first message, they hold for the chat, also in another tab."""
+    """B1, B6, B7, F3: chosen before the first message or later, they hold for the chat, also in another tab."""
     page = begin(visitor, equipped, complaints)
     page.get_by_test_id("composer-more").click()
     page.get_by_test_id("composer-settings").click()
@@ -91,6 +102,11 @@ def test_a_chat_keeps_its_settings_and_shows_what_will_be_sent(
     expect(sheet.get_by_test_id("context-items").get_by_role("listitem").first).to_contain_text("And the sea?")
     expect(sheet).to_contain_text("Answer in verse.")
     check_access(page)
+    page.keyboard.press("Escape")
+    set_longest_answer(page, "300", "400")
+    later = open_page(visitor, page.url, complaints)
+    later.get_by_test_id("message-assistant").first.wait_for()
+    set_longest_answer(later, "400", "500")
     assert complaints == []
 
 

@@ -1,4 +1,5 @@
 import { Suspense, lazy, useEffect } from 'react'
+import type { ChatDetail } from '@/api/client'
 import { isNotFound, sentence } from '@/api/errors'
 import { fitting } from '@/lib/settings'
 import { useBeside } from '@/queries/beside'
@@ -44,10 +45,7 @@ export function ChatScreen({ chatId }: { chatId: string }) {
       chatId={chatId}
       conversation={conversation}
       state={state}
-      title={data?.title}
-      chatModel={data?.model ?? undefined}
-      lastModel={data?.messages.items.at(-1)?.model ?? undefined}
-      temporary={data?.temporary === true}
+      chat={data}
       loading={isPending && state.messages.length === 0}
       onRefresh={() => void refetch()}
     />
@@ -58,17 +56,15 @@ interface RoomProps {
   chatId: string
   conversation: ReturnType<ReturnType<typeof useConversations>['of']>
   state: ReturnType<typeof useConversation>
-  title: string | undefined
-  chatModel: string | undefined
-  lastModel: string | undefined
-  temporary: boolean
+  chat: ChatDetail | undefined
   loading: boolean
   onRefresh: () => void
 }
 
-function Room({ chatId, conversation, state, title, chatModel, lastModel, temporary, loading, onRefresh }: RoomProps) {
+function Room({ chatId, conversation, state, chat, loading, onRefresh }: RoomProps) {
   const { messages, busy: answering, submitted, failed, stopping, earlier, line, error, notice, waiting } = state
-  const { catalogue, model, choose } = useModelChoice(chatModel)
+  const { title, temporary = false } = chat ?? {}
+  const { catalogue, model, choose } = useModelChoice(chat?.model ?? undefined)
   const beside = useBeside(conversation, messages.at(-1))
   const busy = answering || beside?.live === true
   const { second, compare, row } = useComparison(catalogue, model)
@@ -77,7 +73,7 @@ function Room({ chatId, conversation, state, title, chatModel, lastModel, tempor
   useGoal(conversation, messages.length > 0 && !busy, visit)
   // A message that could not be sent says so itself.
   const trouble = notice ?? (error && !failed ? sentence(error) : undefined)
-  const { settings, choose: tune } = useChatSettings(chatId, messages)
+  const { settings, choose: tune } = useChatSettings(chatId, chat, messages)
   const taken = fitting(settings, model?.capabilities)
   const body = { ...(model && { model: model.id }), ...(Object.keys(taken).length > 0 && { settings: taken }) }
   const send = (text: string, urgency: Urgency, clear: () => void, files: readonly FilePart[]): void => {
@@ -138,7 +134,7 @@ function Room({ chatId, conversation, state, title, chatModel, lastModel, tempor
               failed={failed}
               body={body}
               beside={beside}
-              modelId={lastModel}
+              modelId={chat?.messages.items.at(-1)?.model ?? undefined}
               onModel={choose}
             />
           )}

@@ -7,7 +7,7 @@ import { fitting } from '@/lib/settings'
 import { useMessageLimit } from '@/queries/me'
 import { useModelChoice } from '@/queries/models'
 import { useCreateProject } from '@/queries/projects'
-import { useChatSettings, writeSettings } from '@/queries/settings'
+import { useDraftSettings, writeSettings } from '@/queries/settings'
 import { Composer } from '../composer/composer'
 import { ModelPicker } from '@/ui/picker'
 import { AllowanceNote } from '../usage/note'
@@ -23,7 +23,7 @@ const stacks = [
 export function BuildAsk() {
   const { catalogue, model, choose } = useModelChoice()
   const [stack, setStack] = useState<NonNullable<NewProject['stack']>>('python')
-  const { settings, choose: tune } = useChatSettings('build', [])
+  const { settings, choose: tune } = useDraftSettings('build')
   const limit = useMessageLimit()
   const { create, isPending, error } = useCreateProject()
   const [, navigate] = useLocation()

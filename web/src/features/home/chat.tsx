@@ -5,7 +5,7 @@ import { fitting } from '@/lib/settings'
 import { useConversation, useConversations } from '@/queries/conversations'
 import { useMessageLimit } from '@/queries/me'
 import { findModel, useModelChoice } from '@/queries/models'
-import { useChatSettings, writeSettings } from '@/queries/settings'
+import { useDraftSettings, writeSettings } from '@/queries/settings'
 import type { FilePart } from '@/streams/message'
 import { Badge } from '@/ui/badge'
 import { ModelPicker } from '@/ui/picker'
@@ -22,7 +22,7 @@ export function ChatAsk() {
   const [conversation] = useState(() => conversations.create())
   const { chatId, busy, failed } = useConversation(conversation)
   const { catalogue, model, choose } = useModelChoice()
-  const { settings, choose: tune } = useChatSettings('new', [])
+  const { settings, choose: tune } = useDraftSettings('new')
   const { second, compare, row } = useComparison(catalogue, model)
   const [temporary, setTemporary] = useState(false)
   const limit = useMessageLimit()

@@ -4,7 +4,7 @@ import { fitting } from '@/lib/settings'
 import { useMessageLimit } from '@/queries/me'
 import { useModelChoice } from '@/queries/models'
 import { useCreateVersion, useStopVersion } from '@/queries/projects'
-import { useChatSettings } from '@/queries/settings'
+import { useDraftSettings } from '@/queries/settings'
 import { Composer, type Urgency } from '../composer/composer'
 import { ModelPicker } from '@/ui/picker'
 import type { Viewing } from './view'
@@ -24,7 +24,7 @@ export function Asking({ project, versions, shown, view }: AskingProps) {
   const base = view.version !== undefined && shown?.committedAt ? shown : undefined
   const head = versions.find(({ id }) => id === project.headId)
   const { catalogue, model, choose } = useModelChoice(versions[0]?.model ?? undefined)
-  const { settings, choose: tune } = useChatSettings(project.id, [])
+  const { settings, choose: tune } = useDraftSettings(project.id)
   const limit = useMessageLimit()
   const { create, isPending, error } = useCreateVersion(project.id)
   const stop = useStopVersion(project.id)
