@@ -14,11 +14,12 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 class Forked:
@@ -72,12 +73,37 @@ class Nursery:
             stdout=subprocess.PIPE,
         )
 
-    def fork(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Forked:
+    def run(
+        self, arguments: Sequence[str], environment: Mapping[str, str], feed: str, seconds: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, with something to read. Raises subprocess.TimeoutExpired."""
+        with tempfile.TemporaryDirectory() as folder:
+            given, said, complained, ended = (Path(folder, name) for name in ("given", "said", "complained", "ended"))
+            given.write_text(feed)
+            process = self._fork(arguments, environment, (given, said, complained), ended)
+            try:
+                process.wait(seconds)
+            finally:
+                process.kill()
+            code = int(ended.read_text()) if ended.exists() else -signal.SIGKILL
+            return subprocess.CompletedProcess(arguments, code, said.read_text(), complained.read_text())
+
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Forked:
         """Start a process whose output goes behind what the log holds."""
+        return self._fork(arguments, environment, (Path(os.devnull), log, log))
+
+    def _fork(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        streams: Sequence[Path],
+        ended: Path | None = None,
+    ) -> Forked:
         order = {
             "arguments": arguments,
             "environment": environment,
-            "log": str(log.absolute()),
+            "streams": [str(stream.absolute()) for stream in streams],
+            "ended": ended and str(ended),
             "folder": str(Path.cwd()),
         }
         with self._lock:
@@ -107,12 +133,15 @@ def nursery() -> Nursery:
     return started
 
 
-PROGRAM = ("alembic.command", "alembic.config", "penstock.cli.main", "penstock.api.server", "penstock.app")
+PROGRAM = (
+    *("alembic.command", "alembic.config", "penstock.cli.main", "penstock.cli.user", "penstock.db.migrate"),
+    *("penstock.api.server", "penstock.app", "penstock.worker", "pydantic.v1", "uvicorn.lifespan.on", "uvloop"),
+)
 """What commands read when they are asked for."""
 
 
-def nurse() -> list[str] | None:
-    """Fork upon each order; return the arguments in each child, nothing in the nursery when its input has ended."""
+def nurse() -> dict[str, Any] | None:
+    """Fork upon each order; return it in each child, nothing in the nursery when its input has ended."""
     for name in PROGRAM:
         importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they have ended
@@ -122,19 +151,34 @@ def nurse() -> list[str] | None:
         pid = os.fork()
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            nothing, log = os.open(os.devnull, os.O_RDONLY), os.open(order["log"], os.O_WRONLY | os.O_APPEND)
-            for number, stream in enumerate((nothing, log, log)):
-                os.dup2(stream, number)
+            for number, name in enumerate(order["streams"]):
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT if number else os.O_RDONLY
+                os.dup2(os.open(name, flags, 0o600), number)
+            sys.stdin = os.fdopen(0)  # the old one may hold orders for others
             os.environ.clear()
             os.environ.update(order["environment"])
-            return list(order["arguments"])
+            return dict(order)
         print(pid, flush=True)
     return None
+
+
+def obey(order: Mapping[str, Any], main: Callable[[Sequence[str]], None]) -> None:
+    """Be Penstock, and note the status with which that ends where it is asked for."""
+    sys.argv[0] = "penstock"
+    code: Any = 1
+    try:
+        main(order["arguments"])
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+        raise
+    finally:
+        if order["ended"]:
+            Path(order["ended"]).write_text(str(code))
 
 
 if __name__ == "__main__":
     if (given := nurse()) is not None:
         from penstock.cli.main import main
 
-        sys.argv[0] = "penstock"
-        main(given)
+        obey(given, main)

@@ -19,6 +19,7 @@ from harness.ports import free_port
 from upstream.process import Upstream
 
 START_SECONDS = 60
+COMMAND_SECONDS = 60
 READ_SECONDS = 120
 LIMITS = (
     "PENSTOCK_DAILY_MESSAGES",
@@ -58,6 +59,8 @@ class Penstock:
 
     def command(self, *arguments: str, feed: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command of the CLI to its end, with something to read."""
+        if self.is_forked:
+            return nursery().run(arguments, self._environment(), feed, COMMAND_SECONDS)
         return subprocess.run(
             [sys.executable, "-m", "penstock", *arguments],
             env=self._environment(),
@@ -65,7 +68,7 @@ class Penstock:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=COMMAND_SECONDS,
         )
 
     def start(self) -> "Penstock":
@@ -82,7 +85,7 @@ class Penstock:
         """Start one process."""
         with self.log_file.open("ab") as log:
             if self.is_forked:
-                self.processes[name] = nursery().fork(arguments, self._environment(), self.log_file)
+                self.processes[name] = nursery().start(arguments, self._environment(), self.log_file)
                 return
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "penstock", *arguments],

@@ -18,8 +18,8 @@ from penstock.kit.ids import new_id
 
 @pytest.fixture
 def stopped(tmp_path: Path) -> Penstock:
-    """An installation on SQLite that does not run."""
-    return Penstock(folder=tmp_path)
+    """An installation on SQLite that does not run, whose commands are read anew each time, as on a real machine."""
+    return Penstock(folder=tmp_path, is_forked=False)
 
 
 @pytest.mark.parametrize("arguments", [("worker",), ("serve", "--no-worker")])

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -53,7 +54,9 @@ from penstock.api.middleware import BodyLimit, OpenStreams, RequestIds, RequestL
 from penstock.api.plain import PlainRoutes
 from penstock.api.previews import PreviewHosts
 from penstock.api.problems import (
+    LimitProblem,
     Problem,
+    documented,
     on_database_error,
     on_error,
     on_http_exception,
@@ -81,32 +84,46 @@ _HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Res
 }
 
 
+_PROBLEMS = {
+    status: documented(text)
+    for status, text in (
+        (400, "Not readable."),
+        (401, "Not signed in, or no longer."),
+        (403, "Not allowed."),
+        (404, "Not there, or not yours."),
+        (405, "Not in this way."),
+        (409, "Not now."),
+        (413, "Too large."),
+        (415, "Not of a kind that can be used."),
+        (421, "Not a name of this server."),
+        (422, "Not usable."),
+        (503, "Not while a part that is needed is away."),
+    )
+}
+"""What any route may answer."""
+
+
+class _Api(FastAPI):
+    """The routes, with a document that has the shapes of problems."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            schemas = super().openapi()["components"]["schemas"]
+            for shape in (Problem, LimitProblem):
+                schemas[shape.__name__] = shape.model_json_schema()
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
 def create_api(services: Services) -> FastAPI:
     """Return the routes with their document, without what is wrapped around them."""
-    problems: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": {"application/problem+json": {}}, "model": Problem}
-        for status, text in (
-            (400, "Not readable."),
-            (401, "Not signed in, or no longer."),
-            (403, "Not allowed."),
-            (404, "Not there, or not yours."),
-            (405, "Not in this way."),
-            (409, "Not now."),
-            (413, "Too large."),
-            (415, "Not of a kind that can be used."),
-            (421, "Not a name of this server."),
-            (422, "Not usable."),
-            (503, "Not while a part that is needed is away."),
-        )
-    }
-    api = FastAPI(
+    api = _Api(
         title="Penstock",
         version="1",
         description="Answers that are never lost.",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        responses=problems,
     )
     of_people, of_models = (auth, me, tokens, usage), (models, keys, completions)
     of_projects = (projects, versions, running)
@@ -115,7 +132,11 @@ def create_api(services: Services) -> FastAPI:
     of_the_rest = (socket, subscriptions, streams, admin, health)
     modules = (*of_people, *of_chats, *of_models, *of_projects, sandbox, *of_the_rest)
     for module in modules:
-        api.include_router(module.routes(services))
+        for route in module.routes(services).routes:
+            if isinstance(route, APIRoute):
+                route.responses = {**_PROBLEMS, **route.responses}
+            # Not by `include_router`: that builds every route once more when the first request comes.
+            api.router.routes.append(route)
     for kind, handler in _HANDLERS.items():
         api.add_exception_handler(kind, handler)
     return api

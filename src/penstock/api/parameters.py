@@ -6,6 +6,8 @@ Source of the names: PROTOCOL.md of the Durable Streams project.
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from penstock.api.problems import documented
+
 Parameter = dict[str, object]
 
 
@@ -22,9 +24,8 @@ def _header(name: str, about: str) -> Parameter:
 
 def _responses(**about: str) -> dict[str, object]:
     """Return what else is answered, by `status_NNN`; errors are problems."""
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
-        name.removeprefix("status_"): {"description": text, **({"content": problem} if name > "status_4" else {})}
+        name.removeprefix("status_"): documented(text) if name > "status_4" else {"description": text}
         for name, text in about.items()
     }
 
