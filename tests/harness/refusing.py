@@ -18,6 +18,11 @@ class Refusing(Listener):
         """How many event streams were."""
         self._there = port
 
+    def cut(self) -> None:
+        """Cut every connection that is open."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(lambda: [each.cancel() for each in self._connections])
+
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._there)

@@ -135,6 +135,18 @@ def test_a_build_that_is_stopped_keeps_its_finished_files_and_retry_goes_on_from
     assert "Complete: " in words[-1]
 
 
+def test_who_joins_late_is_told_the_same_and_each_file_by_its_hash(client: httpx.Client) -> None:
+    """Case 37: from a log that is put together behind the end, or being put together just now."""
+    asked = ask(client, "Build it", model="openai/build-notes-1-5")
+    live = log_of(client, asked)
+    assert find(live, "code-chunk")
+    for _ in range(5):
+        assert log_of(client, asked) == live
+    files = client.get(f"/api/projects/{asked['projectId']}/versions/1/files").json()["items"]
+    told = {each["path"]: each["sha256"] for each in find(live, "file-complete")}
+    assert told == {each["path"]: each["sha256"] for each in files}
+
+
 @pytest.mark.long
 def test_a_question_makes_no_version(client: httpx.Client) -> None:
     first = ask(client, "Build it", model="openai/build-notes")
