@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -215,6 +216,41 @@ async def test_nothing_of_a_sandbox_is_left_as_a_zombie(sandbox: BwrapSandbox) -
     for _ in range(3):
         await sandbox.run(Command(files={}, argv=["sh", "-c", "sleep 60 & sleep 60"], limits=Limits(wall_seconds=0.2)))
     assert "Z" not in children()
+
+
+PLANTS = b"""
+import os
+for folder in ("/tmp", "/data", "/dev/shm", "/srv/app", "/sbx", "/deps", "/etc", "/run", "."):
+    try:
+        os.symlink("/etc/passwd", f"{folder}/planted-4242")
+        print(folder, flush=True)
+    except OSError:
+        pass
+open("/data/is-full", "w").close()
+import time; time.sleep(60)
+"""
+
+
+async def test_nothing_that_a_sandbox_writes_is_a_file_of_the_host(folder: Path) -> None:
+    """Trap 8: so the host opens nothing that was planted there; what comes out comes by the output."""
+    own = BwrapSandbox(BwrapSettings(folder=folder, user=60900))
+    command = Command(files={"a.py": PLANTS}, argv=["python3", "a.py"], limits=Limits(wall_seconds=3))
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(own.run(command))
+        shown = await asyncio.to_thread(watched, folder, running.done)
+    assert running.result().output.split() == [b"/tmp", b"/data", b"/dev/shm"]
+    assert "a.py" in shown
+    assert "planted-4242" not in shown
+
+
+def watched(folder: Path, is_over: Callable[[], bool]) -> set[str]:
+    """Return the names of all that lies in the folder, until it is over."""
+    seen: set[str] = set()
+    while not is_over():
+        for _, folders, files in os.walk(folder):
+            seen.update(folders, files)
+        time.sleep(0.05)
+    return seen
 
 
 def children() -> list[str]:

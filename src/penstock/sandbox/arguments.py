@@ -17,6 +17,7 @@ NODE_MODULES: Final = "/srv/node_modules"
 DATA: Final = "/data"
 LAUNCHER: Final = "/sbx/launcher.py"
 PROXY_SOCKET: Final = "/sbx/proxy.sock"
+INSTALLER: Final = "/sbx/uv"
 PROXY_PORT: Final = 3128
 UID: Final = 10001
 
@@ -46,6 +47,8 @@ class Mounts:
     """Folders in those, and in /usr, that are shown empty: packages that belong to the host."""
     proxy: Path | None = None
     """For installing: the socket of our proxy, the only way out."""
+    installer: Path | None = None
+    """For installing: uv, at a place that no other mount covers."""
     output: Path | None = None
     """A folder to install packages into, the only one that can be written; shown at /out."""
     has_proc: bool = True
@@ -120,6 +123,8 @@ def _folders(mounts: Mounts, limits: Limits) -> list[str]:
         made += _flags("--ro-bind", mounts.node_modules, NODE_MODULES)
     if mounts.proxy is not None:
         made += _flags("--ro-bind", mounts.proxy, PROXY_SOCKET)
+    if mounts.installer is not None:
+        made += _flags("--ro-bind", mounts.installer, INSTALLER)
     if mounts.output is not None:
         made += _flags("--bind", mounts.output, "/out")
     return [*made, *_flags("--ro-bind", mounts.app, APP), *_flags("--chdir", APP)]

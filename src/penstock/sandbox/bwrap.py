@@ -390,11 +390,11 @@ class BwrapSandbox:
         )
         return await installer.layer(stack, base, dependencies)
 
-    async def _run_installer(self, command: Command, *, output: Path, proxy: Path, tools: Sequence[Path]) -> Result:
+    async def _run_installer(self, command: Command, *, output: Path, proxy: Path, installer: Path) -> Result:
         space = Workspace(self._spaces, self._user)
         try:
             job = self._job(command, space)
-            mounts = replace(job.mounts, output=output, proxy=proxy, toolchain=(*job.mounts.toolchain, *tools))
+            mounts = replace(job.mounts, output=output, proxy=proxy, installer=installer)
             process = SandboxProcess(self._known_host(), replace(job, mounts=mounts))
             await process.start()
             return await process.wait()

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from penstock.kit.clock import Clock
-from penstock.sandbox.arguments import PROXY_PORT
+from penstock.sandbox.arguments import INSTALLER, PROXY_PORT
 from penstock.sandbox.base import (
     Command,
     DependencyInvalid,
@@ -42,7 +43,7 @@ _PIP: Final = ("--no-config", "--no-progress", "--link-mode", "copy")
 class RunsInstaller(Protocol):
     """Runs a command that may write to a folder and reach a proxy."""
 
-    def __call__(self, command: Command, *, output: Path, proxy: Path, tools: Sequence[Path]) -> Awaitable[Result]:
+    def __call__(self, command: Command, *, output: Path, proxy: Path, installer: Path) -> Awaitable[Result]:
         """Return how it ended."""
         ...
 
@@ -97,7 +98,7 @@ class Installer:
                 "--only-binary",
                 ":all:",
             )
-            argv = [str(work.uv), "pip", "compile", "--quiet", *options, *_PIP, "--python", self.python.path]
+            argv = [INSTALLER, "pip", "compile", "--quiet", *options, *_PIP, "--python", self.python.path]
             argv += ["--exclude-newer", before.isoformat(), "-c", "base.lock", "requirements.in"]
             return (await self._run(work, files, argv)).output
         package = json.loads(stack_files("node")["package.json"])
@@ -109,7 +110,7 @@ class Installer:
     async def _install(self, work: "_Workplace", stack: StackName, lock: bytes) -> None:
         if stack == "python":
             options = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "--compile-bytecode", *_PIP)
-            argv = [str(work.uv), "pip", "install", "--quiet", *options, "--python", self.python.path]
+            argv = [INSTALLER, "pip", "install", "--quiet", *options, "--python", self.python.path]
             await self._run(work, {"lock": lock}, [*argv, "--target", "/out", "-r", "lock"])
             return
         root: dict[str, Any] = json.loads(lock)["packages"][""]
@@ -134,9 +135,9 @@ class Installer:
             **(self.environment or {}),
         }
         command = Command(files=files, argv=argv, environment=environment, limits=_LIMITS)
-        result = await self.run(command, output=work.output, proxy=work.socket, tools=[work.uv])
+        result = await self.run(command, output=work.output, proxy=work.socket, installer=work.uv)
         if result.exit_code != 0:
-            raise _refusal(result, work.proxy.refused)
+            raise _refusal(result, work.proxy)
         return result
 
     @contextlib.asynccontextmanager
@@ -194,13 +195,21 @@ class _Workplace:
     proxy: InstallProxy
 
 
-def _refusal(result: Result, refused: Sequence[str]) -> DependencyInvalid | InstallFailed:
+_TROUBLE: Final = re.compile(r"server error \(5\d\d|\bE5\d\d\b")
+"""What uv and npm say of an index that is there and answers with an error of its own."""
+
+
+def _refusal(result: Result, proxy: InstallProxy) -> DependencyInvalid | InstallFailed:
     """Return what came of it, in the words of the package manager."""
     if result.timed_out or result.out_of_memory:
         return InstallFailed("Installing took too long." if result.timed_out else "Installing took too much memory.")
-    if refused:
+    if proxy.refused:
         return InstallFailed(
-            f"The package index leads to {refused[0]}, which PENSTOCK_SANDBOX_INDEX_HOSTS does not name."
+            f"The package index leads to {proxy.refused[0]}, which PENSTOCK_SANDBOX_INDEX_HOSTS does not name."
         )
+    if proxy.silent:
+        return InstallFailed(f"The package index cannot be reached: {proxy.silent[0]}.")
     said = " ".join(result.output.decode(errors="replace").split())[-_SAID_CHARS:]
+    if _TROUBLE.search(said):
+        return InstallFailed(f"The package index is in trouble: {said}")
     return DependencyInvalid(f"The dependencies cannot be installed: {said}")

@@ -42,6 +42,8 @@ class InstallProxy:
         self._tasks = TaskOwner()
         self.refused: list[str] = []
         """What was asked for and is not allowed."""
+        self.silent: list[str] = []
+        """Hosts that are allowed and could not be reached."""
 
     @contextlib.asynccontextmanager
     async def listening(self, path: Path) -> AsyncGenerator[None]:
@@ -61,8 +63,7 @@ class InstallProxy:
                 writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
                 await writer.drain()
                 return
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                far_reader, far_writer = await self._connect(host)
+            far_reader, far_writer = await self._connect(host)
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
             try:
                 await self._join(reader, writer, far_reader, far_writer)
@@ -79,7 +80,12 @@ class InstallProxy:
         except OSError:
             self.refused.append(host)
             raise
-        return await asyncio.open_connection(address, port)
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                return await asyncio.open_connection(address, port)
+        except OSError:  # also a timeout
+            self.silent.append(host)
+            raise
 
     async def _asked(self, reader: asyncio.StreamReader) -> str | None:
         """Return the host that may be reached, or None."""

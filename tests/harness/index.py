@@ -1,0 +1,157 @@
+"""A package index of our own, by TLS, as pip and uv read one (PEP 691), with packages of every sort."""
+
+import base64
+import hashlib
+import io
+import json
+import ssl
+import tarfile
+import threading
+import zipfile
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+HOST = "index.example"
+"""Its name, which leads nowhere else."""
+_JSON = "application/vnd.pypi.simple.v1+json"
+_LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+def _wheel(name: str, code: str) -> bytes:
+    """Return a wheel of one module."""
+    info = f"{name}-1.0.dist-info"
+    files = {
+        f"{name}.py": code,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    lines: list[str] = []
+    for path, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        lines.append(f"{path},sha256={digest},{len(text)}\n")
+    files[f"{info}/RECORD"] = "".join([*lines, f"{info}/RECORD,,\n"])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return buffer.getvalue()
+
+
+def _sources(name: str, setup: str) -> bytes:
+    """Return a package that has to be built, which runs its code."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, text in (("setup.py", setup), ("PKG-INFO", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")):
+            member = tarfile.TarInfo(f"{name}-1.0/{path}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+FILES = {
+    "sound-1.0-py3-none-any.whl": _wheel("sound", "WORD = 'from the index'\n"),
+    "sources-1.0.tar.gz": _sources("sources", "import os; os.mkdir('/out/was-run')\n"),
+}
+"""What it has. `sound` has a wheel, `sources` has none."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer what is there of a package, or a file."""
+        place, _, name = self.path.strip("/").partition("/")
+        found = {file: data for file, data in FILES.items() if file.startswith(f"{name}-")}
+        assert isinstance(self.server, Index)
+        if self.server.status != 200:
+            self._answer(503, b"", "text/plain")
+        elif place == "files" and name in FILES:
+            self._answer(200, FILES[name], "application/octet-stream")
+        elif place == "simple" and found:
+            self._answer(200, json.dumps(_listing(name, found)).encode(), _JSON)
+        else:
+            self._answer(404, b"", "text/plain")
+
+    do_HEAD = do_GET  # noqa: N815  # the library's way to name it
+
+    def _answer(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the library names it
+        """Say nothing."""
+
+
+def _listing(name: str, found: dict[str, bytes]) -> dict[str, Any]:
+    files = [
+        {
+            "filename": file,
+            "url": f"https://{HOST}/files/{file}",
+            "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
+            "upload-time": _LONG_AGO,
+        }
+        for file, data in found.items()
+    ]
+    return {"meta": {"api-version": "1.1"}, "name": name, "versions": ["1.0"], "files": files}
+
+
+class Index(ThreadingHTTPServer):
+    """Serves while it is entered."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path) -> None:
+        """Take a folder for its certificate, which nobody has signed but itself."""
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.status = 200
+        """What it answers: 200, or 503 to all."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(_certificate(folder))
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+
+    async def resolve(self, _host: str) -> tuple[str, int]:
+        """Lead every name here."""
+        return "127.0.0.1", self.server_address[1]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that have gone."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+def _certificate(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "index.pem"
+    path.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    return path
