@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 from test_browser import choose_model, open_page, send, wait_for_status
 from test_people_pages import check_access
 
@@ -64,6 +64,34 @@ def test_a_question_written_anew_stands_beside_what_it_was(
     page.reload()
     expect(questions).to_have_count(2)
     expect(versions).to_have_text("Version 1 / 2")
+    assert complaints == []
+
+
+def test_what_is_being_written_anew_does_not_close_when_the_chat_is_read_again(
+    branching: Penstock, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """B5: a question can be edited from when the page knows it by the name that the server gave it, and not before."""
+    page = begin(visitor, branching, complaints, "The first wording")
+    held: list[Route] = []
+    is_held = True
+    detail = re.compile(r"/api/chats/[0-9a-f-]{36}$")
+
+    def hold(route: Route) -> None:
+        if is_held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(detail, hold)
+    with page.expect_request(detail):
+        send(page, "What follows it")
+    expect(page.get_by_test_id("message-assistant")).to_have_count(2)
+    wait_for_status(page, "completed")
+    expect(page.get_by_test_id("edit")).to_have_count(1)
+    is_held = False
+    for route in held:
+        route.continue_()
+    expect(page.get_by_test_id("edit")).to_have_count(2)
     assert complaints == []
 
 

@@ -45,6 +45,13 @@ async def ours(open_another: Open) -> AsyncIterator[Process]:
 
 
 @pytest.fixture
+async def slow(open_another: Open) -> AsyncIterator[Process]:
+    """A process that needs many leases for its tour, however long another takes to see that one has ended."""
+    async with process(open_another(), tokens_per_second=25) as started:
+        yield started
+
+
+@pytest.fixture
 async def other(open_another: Open) -> AsyncIterator[Process]:
     """A second process over the same database, that hears nothing of the first but by looking."""
     async with process(open_another(), tokens_per_second=400) as started:
@@ -253,13 +260,13 @@ async def test_a_worker_that_closes_at_any_moment_leaves_no_run_to_its_lease(our
 
 @pytest.mark.parametrize("take_over", ["restart", "interrupt"])
 async def test_a_run_of_a_dead_worker_is_begun_again_or_ended_as_chosen(
-    ours: Process, other: Process, take_over: str
+    slow: Process, other: Process, take_over: str
 ) -> None:
     """A7, EV7: exactly one copy of the text; or a typed interruption that keeps what there was."""
-    run = await ask(ours)
-    worker = ours.worker(lease_seconds=LEASE)
+    run = await ask(slow)
+    worker = slow.worker(lease_seconds=LEASE)
     await worker.start()
-    partial_text = await eventually(partial(text_in_log, ours, run, 100))
+    partial_text = await eventually(partial(text_in_log, slow, run, 100))
     await worker.tasks.cancel_all()  # renews and claims no more: it hangs
     second = other.worker(lease_seconds=LEASE, take_over="restart" if take_over == "restart" else "interrupt")
     await second.start()
@@ -280,12 +287,12 @@ async def test_a_run_of_a_dead_worker_is_begun_again_or_ended_as_chosen(
         await worker.close()
 
 
-async def test_a_zombie_writes_nothing_and_ends_nothing(ours: Process, other: Process) -> None:
+async def test_a_zombie_writes_nothing_and_ends_nothing(slow: Process, other: Process) -> None:
     """A7: it wakes up in the middle of its answer, with an outdated epoch, and learns it from the log."""
-    run = await ask(ours)
-    zombie = ours.worker(lease_seconds=LEASE)
+    run = await ask(slow)
+    zombie = slow.worker(lease_seconds=LEASE)
     await zombie.start()
-    await eventually(partial(text_in_log, ours, run))
+    await eventually(partial(text_in_log, slow, run))
     (held,) = zombie._held.values()
     await zombie.tasks.cancel_all()  # its answer goes on, its lease does not
     async with other.working(lease_seconds=LEASE):

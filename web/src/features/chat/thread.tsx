@@ -57,7 +57,8 @@ export function Thread({ conversation, messages, busy, submitted, failed, body, 
                 conversation.discard(message.id)
               }}
               onEdit={
-                settled
+                // Until it has come back from the server it has a name of this page's own, under which nothing is edited.
+                settled && message.metadata?.facts
                   ? () => {
                       edit(message)
                     }
