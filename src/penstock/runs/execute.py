@@ -164,6 +164,7 @@ class Executor:
             with self.metrics.runs_live.track_inprogress():
                 await self._work(execution, interruption)
         except (StreamNotFound, AppendRefused, LeaseLost):
+            logger.info("A write of run %s was refused: it has been deleted or taken over.", run.id)
             # Its lease is found to be lost as well, now or in a moment.
             interruption.end()
             await self._lose(execution)
@@ -293,10 +294,7 @@ class Executor:
         try:
             await patiently(lambda: self.database.read(SYSTEM, find))
         except RunNotFound:
-            logger.info("Run %s has been deleted.", run.id)
             await self._abandon(execution)
-        else:
-            logger.info("Run %s has been taken over.", run.id)
 
     async def _abandon(self, execution: "Execution") -> None:
         """Let the provider make no more of an answer that nobody will take up (A9)."""

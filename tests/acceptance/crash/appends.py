@@ -108,9 +108,9 @@ def _serve(process: Penstock) -> None:
 
 
 @contextlib.contextmanager
-def open_embedded(folder: Path) -> Generator[OpenSite]:
+def open_embedded(folder: Path, *, is_forked: bool = False) -> Generator[OpenSite]:
     """One process over SQLite."""
-    process = Penstock(folder=folder, is_forked=False)
+    process = Penstock(folder=folder, is_forked=is_forked)
     try:
         _serve(process)
         yield OpenSite(url=process.url, processes=[process])
@@ -119,11 +119,11 @@ def open_embedded(folder: Path) -> Generator[OpenSite]:
 
 
 @contextlib.contextmanager
-def open_pair(folder: Path) -> Generator[OpenSite]:
+def open_pair(folder: Path, *, is_forked: bool = False) -> Generator[OpenSite]:
     """Two processes over Postgres, behind one address."""
     postgres = Postgres()
     database = postgres.create()
-    pair = [Penstock(folder=folder / name, database_url=database, is_forked=False) for name in ("one", "two")]
+    pair = [Penstock(folder=folder / name, database_url=database, is_forked=is_forked) for name in ("one", "two")]
     try:
         for process in pair:
             process.folder.mkdir()

@@ -56,7 +56,7 @@ class Stack:
 
     def refusals(self) -> int:
         """Return how often a worker found that a run was no longer its own."""
-        return self.penstock.log_file.read_text().count("has been taken over.")
+        return self.penstock.log_file.read_text().count("A write of run ")
 
 
 _ARGUMENTS = {
@@ -142,9 +142,9 @@ class Target:
 
 
 @contextlib.contextmanager
-def embedded(folder: Path, upstream: Upstream) -> Generator[Stack]:
+def embedded(folder: Path, upstream: Upstream, *, is_forked: bool = False) -> Generator[Stack]:
     """One process over SQLite."""
-    stack = Stack(penstock=Penstock(folder=folder, environment=openai_at(upstream), is_forked=False))
+    stack = Stack(penstock=Penstock(folder=folder, environment=openai_at(upstream), is_forked=is_forked))
     try:
         stack.start("web")
         yield stack
@@ -154,12 +154,17 @@ def embedded(folder: Path, upstream: Upstream) -> Generator[Stack]:
 
 @contextlib.contextmanager
 def scaled(
-    folder: Path, upstream: Upstream, *, workers: Sequence[str] = ("worker",), with_redis: bool = False
+    folder: Path,
+    upstream: Upstream,
+    *,
+    workers: Sequence[str] = ("worker",),
+    with_redis: bool = False,
+    is_forked: bool = False,
 ) -> Generator[Stack]:
     """Web and workers over a Postgres of their own, and over Redis where asked."""
     postgres, redis = Postgres(), Redis() if with_redis else None
     environment = {**openai_at(upstream), **({"PENSTOCK_REDIS_URL": redis.url} if redis else {})}
-    penstock = Penstock(folder=folder, database_url=postgres.create(), environment=environment, is_forked=False)
+    penstock = Penstock(folder=folder, database_url=postgres.create(), environment=environment, is_forked=is_forked)
     stack = Stack(penstock=penstock, postgres=postgres, redis=redis)
     try:
         migrated = penstock.command("migrate")

@@ -37,7 +37,7 @@ RESTARTING = "openai/echo-150-25"
 """Begins again."""
 
 FULL = Size(kills=20, live=10, slots=12)
-SMALL = Size(kills=5, live=2, slots=10)
+SMALL = Size(kills=5, live=2, slots=10, is_forked=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,8 @@ class Scenario:
     """What is hit, and in which shape."""
 
     name: str
-    open: Callable[[Path, Upstream], AbstractContextManager[Stack]]
+    open: Callable[..., AbstractContextManager[Stack]]
+    """Takes a folder and an upstream, and whether processes are forks."""
     hit: Hit
     costs_requests: bool = True
     """Whether a hit takes a worker, so that a model may be asked again."""
@@ -68,7 +69,7 @@ SCENARIOS: Sequence[Scenario] = (
 async def play(scenario: Scenario, folder: Path, upstream: Upstream, size: Size, seed: int) -> Row:
     """Run one scenario on an installation of its own."""
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(scenario.open(folder, upstream))
+        opened = stack.enter_context(scenario.open(folder, upstream, is_forked=size.is_forked))
         async with Client(opened.penstock.url) as client:
             models = [
                 await examine_model(client, CONTINUING),

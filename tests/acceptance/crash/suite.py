@@ -49,6 +49,8 @@ class Size:
     """Answers that are asked for at the same time."""
     patience: float = 120
     """Seconds after a hit, and after the question, in which an answer must have ended."""
+    is_forked: bool = False
+    """Whether what is started is a fork of a process that has read the program: it is there ten times as soon."""
 
 
 @dataclass(kw_only=True)
