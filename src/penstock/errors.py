@@ -75,3 +75,13 @@ class Unavailable(PenstockError):
     """A part that this needs is away for now. Please try again shortly."""
 
     code = "unavailable"
+
+
+class ExtraMissing(Unavailable):
+    """A part that was configured is not installed."""
+
+    code = "extra_missing"
+
+    def __init__(self, setting: str, extra: str) -> None:
+        """Take the setting that asks for it, and the extra that it comes with."""
+        super().__init__(f"{setting} is set, but what it needs is not installed: pip install 'penstock[{extra}]'.")

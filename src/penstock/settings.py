@@ -137,6 +137,12 @@ def _http_url(value: str) -> str | None:
     return value.rstrip("/") or None
 
 
+def _bucket(value: str) -> str | None:
+    if value and not (_is_address(value, "s3") and urlsplit(value).hostname):
+        raise ValueError("must be the address of a bucket such as s3://attachments; unset: they are in the data folder")
+    return value.rstrip("/") or None
+
+
 def _secret(value: str) -> str | None:
     if value and len(value) < 32:
         raise ValueError("must have at least 32 characters; `openssl rand -hex 32` makes a good one")
@@ -309,6 +315,13 @@ class Settings:
     max_message_chars: int = _setting("PENSTOCK_MAX_MESSAGE_CHARS", "10000", _positive, "longest message")
     max_body_bytes: int = _setting("PENSTOCK_MAX_BODY_BYTES", "8388608", _positive, "largest request body")
     max_import_bytes: int = _setting("PENSTOCK_MAX_IMPORT_BYTES", "1073741824", _positive, "largest file to bring in")
+    attachments_url: str | None = _setting(
+        "PENSTOCK_ATTACHMENTS_URL", "", _bucket, "bucket for attachments, s3://name; needs penstock[s3]"
+    )
+    s3_endpoint: str | None = _setting("AWS_ENDPOINT_URL", "", _http_url, "where that bucket is, if not at Amazon")
+    s3_region: str = _setting("AWS_REGION", "us-east-1", str, "its region")
+    s3_key_id: str | None = _setting("AWS_ACCESS_KEY_ID", "", _optional, "who may use it; unset: by the machine's role")
+    s3_key: str | None = _setting("AWS_SECRET_ACCESS_KEY", "", _optional, "and by which key")
     max_attachments: int = _setting("PENSTOCK_MAX_ATTACHMENTS", "10", _count(1, 100), "attachments of a message")
     max_attachment_bytes: int = _setting(
         "PENSTOCK_MAX_ATTACHMENT_BYTES", "10485760", _count(1024, 104_857_600), "largest picture to attach"
@@ -492,6 +505,7 @@ class Settings:
             self.sentry_dsn,
             self.oidc_client_secret,
             self.e2b_api_key,
+            self.s3_key,
             *keys,
         )
         return (*passwords, *(each for each in given if each))

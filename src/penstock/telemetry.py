@@ -1,23 +1,15 @@
 """Sentry and OpenTelemetry, each only where it is configured; neither is installed or loaded otherwise (G5)."""
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from penstock.errors import Unavailable
+from penstock.errors import ExtraMissing
 from penstock.kit.redact import Redactor
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 # ruff: noqa: PLC0415  # what is not configured is not loaded
-
-_INSTALL: Final = "{0} is set, but what it needs is not installed: pip install 'penstock[{1}]'."
-
-
-class ExtraMissing(Unavailable):
-    """A part that was configured is not installed."""
-
-    code = "extra_missing"
 
 
 def start_sentry(dsn: str, redact: Redactor) -> None:
@@ -29,7 +21,7 @@ def start_sentry(dsn: str, redact: Redactor) -> None:
         import sentry_sdk
         from sentry_sdk.integrations.logging import LoggingIntegration
     except ImportError:
-        raise ExtraMissing(_INSTALL.format("SENTRY_DSN", "sentry")) from None
+        raise ExtraMissing("SENTRY_DSN", "sentry") from None
 
     def without_secrets(event: Any, _hint: Any) -> Any:
         return _redacted(event, redact)
@@ -64,7 +56,7 @@ def start_traces(endpoint: str) -> "TracerProvider":
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        raise ExtraMissing(_INSTALL.format("OTEL_EXPORTER_OTLP_ENDPOINT", "otel")) from None
+        raise ExtraMissing("OTEL_EXPORTER_OTLP_ENDPOINT", "otel") from None
     provider = TracerProvider(resource=Resource.create({"service.name": "penstock"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces")))
     return provider

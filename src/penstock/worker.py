@@ -20,6 +20,7 @@ from penstock.chats.completions import ORIGIN, Completion
 from penstock.db.database import Database, open_database
 from penstock.errors import InvalidInput
 from penstock.files import store as attachments
+from penstock.files.bucket import BucketContents, BucketSettings
 from penstock.files.contents import Contents, FolderContents
 from penstock.files.fetch import Fetcher
 from penstock.files.model import Limits as FileLimits
@@ -196,8 +197,17 @@ def build_engine(settings: Settings) -> Engine:
 
 
 def build_contents(settings: Settings) -> Contents:
-    """Return where the bytes of attachments are kept."""
-    return FolderContents(settings.data_dir / "attachments")
+    """Return where the bytes of attachments are kept. Raises ExtraMissing."""
+    if settings.attachments_url is None:
+        return FolderContents(settings.data_dir / "attachments")
+    bucket = BucketSettings(
+        url=settings.attachments_url,
+        endpoint=settings.s3_endpoint,
+        region=settings.s3_region,
+        key_id=settings.s3_key_id,
+        key=settings.s3_key,
+    )
+    return BucketContents(bucket)
 
 
 def file_limits(settings: Settings) -> FileLimits:

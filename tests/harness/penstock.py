@@ -98,7 +98,7 @@ class Penstock:
         clean = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PENSTOCK_", "V0_")) and not name.endswith(("_API_KEY", "_BASE_URL"))
+            if not name.startswith(("PENSTOCK_", "V0_", "AWS_")) and not name.endswith(("_API_KEY", "_BASE_URL"))
         }
         return {
             **clean,

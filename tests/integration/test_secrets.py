@@ -28,6 +28,7 @@ from upstream.process import Upstream
 
 DATABASE_PASSWORD = "1f6f6d2c9a-database-password"
 HOUSE_KEY = "house-key-of-no-known-shape-5b1d"
+BUCKET_KEY = "bucket-key-of-no-known-shape-12cd"
 CLOUD_KEY = "cloud-key-of-no-known-shape-90ab"
 SIGNING_KEY = "the key that signs cookies, of more than 32 characters 77aa"
 
@@ -35,6 +36,7 @@ SIGNING_KEY = "the key that signs cookies, of more than 32 characters 77aa"
 KNOWN = {
     "house key": HOUSE_KEY,
     "key of E2B": CLOUD_KEY,
+    "key of a bucket": BUCKET_KEY,
     "secret key": SIGNING_KEY,
     "OpenID Connect client secret": CLIENT_SECRET,
     "database password": DATABASE_PASSWORD,
@@ -83,6 +85,7 @@ def penstock(
         **cloud.environment,
         "OPENAI_API_KEY": HOUSE_KEY,
         "E2B_API_KEY": CLOUD_KEY,
+        "AWS_SECRET_ACCESS_KEY": BUCKET_KEY,
         "PENSTOCK_SANDBOX": "e2b",
         "PENSTOCK_TRANSCRIPTION_MODEL": "openai/status-401",
         "PENSTOCK_SECRET_KEY": SIGNING_KEY,

@@ -19,11 +19,14 @@ from penstock.auth.store import list_accounts
 from penstock.chats.recount import RULES
 from penstock.db.database import open_database
 from penstock.db.migrate import is_current
+from penstock.errors import ExtraMissing, Unavailable
 from penstock.sandbox.base import Level
 from penstock.settings import Settings
-from penstock.worker import build_engine, build_sandbox
+from penstock.worker import build_contents, build_engine, build_sandbox
 
 MIN_FREE_BYTES = 500_000_000
+_PROBE = "penstock-doctor"
+"""Name of an attachment that is nobody's."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ async def examine(settings: Settings, *, deep: bool = False) -> int:
         _models,
         _openai,
         _sandbox,
+        _attachments,
         _web,
         *((_contents,) if deep else ()),
     )
@@ -244,6 +248,25 @@ async def _sandbox(settings: Settings) -> Finding:
         return Finding("ok", f"Sandbox: {name}, strong.")
     runs = "Sandbox: none; nothing generated is run." if probe.level is Level.NONE else f"Sandbox: {name}, degraded."
     return Finding("note", f"{runs} {probe.reason} {probe.mend}")
+
+
+async def _attachments(settings: Settings) -> Finding:
+    if settings.attachments_url is None:
+        return Finding("ok", f"Attachments: in {settings.data_dir / 'attachments'}.")
+    try:
+        contents = build_contents(settings)
+        await contents.put(_PROBE, b"penstock")
+        await contents.get(_PROBE)
+        await contents.delete(_PROBE)
+    except ExtraMissing as error:
+        return Finding("WRONG", f"Attachments: {error.message}")
+    except Unavailable as error:
+        return Finding(
+            "WRONG",
+            f"Attachments: {settings.attachments_url} cannot be used ({type(error.__cause__).__name__})."
+            " See AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+        )
+    return Finding("ok", f"Attachments: in {settings.attachments_url}.")
 
 
 async def _web(_settings: Settings) -> Finding:
