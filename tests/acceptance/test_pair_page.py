@@ -1,10 +1,11 @@
 """Two models side by side, and chats that are not kept, in a real browser (B15, F1, F2, F8)."""
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Request, Route, expect
 from test_browser import choose_model, open_page, send
 from test_people_pages import check_access
 
@@ -16,7 +17,7 @@ from upstream.script import expected_text
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Penstock]:
     """An embedded installation for the tests of this file."""
-    with Upstream(models=("echo-40-60", "echo-30-90", "echo-400-20", "echo-3-1")) as upstream:
+    with Upstream(models=("echo-40-60", "echo-12-90", "echo-30-90", "echo-400-20", "echo-3-1")) as upstream:
         started = Penstock(folder=tmp_path_factory.mktemp("pair"), environment=openai_at(upstream)).start()
         yield started
         started.kill()
@@ -85,6 +86,38 @@ def test_going_on_with_one_that_is_over_stops_the_other(
     expect(other).to_have_attribute("data-status", "stopped")
     send(page, "Then go on")
     expect(page.get_by_test_id("pair")).to_have_count(0)
+    assert complaints == []
+
+
+def test_what_was_read_before_the_end_and_comes_behind_it_is_read_again(
+    installed: Penstock, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """B15: the second answer goes on after the first has ended; its state from then arrives when it is over."""
+    page = begin(visitor, installed, complaints, "echo-12-90", "echo-30-90")
+    other = page.get_by_test_id("column-other").get_by_test_id("message-assistant")
+    expect(other).to_contain_text("alpha0")
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        held.append((route, route.fetch()))
+
+    over: list[str] = []
+
+    def note(request: Request) -> None:
+        over.append(request.url)
+
+    # The page lets go of a stream when it has heard of the end, or the server is faster.
+    page.on("requestfailed", note)
+    page.on("requestfinished", note)
+    page.route(re.compile(r"/api/chats/[^/]+/messages"), hold, times=1)
+    deadline = time.monotonic() + 30
+    while not any("/stream?" in url for url in over):
+        assert time.monotonic() < deadline, over
+        page.wait_for_timeout(20)
+    ((route, response),) = held
+    assert response.json()["items"][-1]["status"] == "streaming"
+    route.fulfill(response=response)
+    wait_for_both(page)
     assert complaints == []
 
 

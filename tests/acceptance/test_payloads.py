@@ -78,6 +78,7 @@ def test_sixty_payloads_are_only_text_wherever_they_stand(
     assert complaints == []
 
 
+@pytest.mark.long
 def test_payloads_cut_into_single_characters_stay_text(page: Page, complaints: list[str]) -> None:
     """F7, S12: as a stream, where every unfinished form of them is on the screen for a moment."""
     choose_model(page, "openai/say-1-1")

@@ -405,8 +405,15 @@ def test_the_composer_takes_as_much_as_the_server(
     assert calm(complaints)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "dark"),
+        (1440, "light"),
+        pytest.param(390, "light", marks=pytest.mark.long),
+        pytest.param(1440, "dark", marks=pytest.mark.long),
+    ],
+)
 def test_the_pages_can_be_used_by_everybody(
     inhabited: Penstock, browser: Browser, complaints: list[str], scheme: str, width: int
 ) -> None:

@@ -15,13 +15,13 @@ from harness.penstock import Penstock, openai_at
 from harness.refusing import Refusing
 from upstream.process import Upstream
 
-SLOW = "openai/build-notes-4-60"
+SLOW = "openai/build-notes-4-40"
 
 
 @pytest.fixture(scope="module")
 def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Penstock]:
     """An installation without a sandbox: what is made is not checked here."""
-    with Upstream(models=("build-notes", "build-notes-4-60")) as upstream:
+    with Upstream(models=("build-notes", "build-notes-4-40")) as upstream:
         environment = {**openai_at(upstream), "PENSTOCK_SANDBOX": "off"}
         installed = Penstock(folder=tmp_path_factory.mktemp("line"), environment=environment).start()
         yield installed

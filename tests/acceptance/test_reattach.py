@@ -55,7 +55,7 @@ def assert_taken_up(client: httpx.Client, recording: Recording, server: Upstream
     assert seen.cancelled_at is None
 
 
-@pytest.mark.parametrize("frames", [5, 30, 100])
+@pytest.mark.parametrize("frames", [30, *(pytest.param(frames, marks=pytest.mark.long) for frames in (5, 100))])
 def test_a_killed_answer_goes_on_with_the_very_text(installation: Penstock, server: Upstream, frames: int) -> None:
     """A7: twice, at any moment; nothing is asked again."""
     model = "echo-200-20"

@@ -272,7 +272,7 @@ async def test_a_chat_that_is_deleted_takes_its_line_with_it(ours: Process) -> N
     assert [await count(ours.database, table) for table in ("chat", "message", "run", "stream")] == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 async def test_whatever_tabs_do_at_once_a_chat_has_one_running_run_and_its_line_comes_to_an_end(
     open_another: Open, seed: int
 ) -> None:

@@ -184,6 +184,7 @@ def test_no_route_falls_over_what_is_no_body_of_its_own(penstock: Penstock, mang
         assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.long
 def test_no_route_takes_a_hundred_megabytes(penstock: Penstock) -> None:
     """S15: neither announced nor in pieces; what is not read is not waited for."""
     for verb, place, takes_body in _operations(penstock):

@@ -67,7 +67,7 @@ def cloud() -> Iterator[Cloud]:
         yield house
 
 
-@pytest.fixture(params=["embedded-text", "embedded-json", "scaled-json"])
+@pytest.fixture(params=[pytest.param("embedded-text", marks=pytest.mark.long), "embedded-json", "scaled-json"])
 def penstock(
     request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream, issuer: OidcServer, cloud: Cloud
 ) -> Iterator[Penstock]:

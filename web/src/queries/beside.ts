@@ -9,6 +9,9 @@ import { useChooseVersion } from './branches'
 import type { Conversation } from './conversation'
 import { toMessage } from './messages'
 
+/** So often is a stored answer asked for that should be over, in milliseconds. */
+const again = 1000
+
 const keyOf = (chatId: string | undefined, place: object | undefined) => ['beside', chatId, place] as const
 
 /** Where it is found; undefined where only one model was asked. */
@@ -35,6 +38,7 @@ export interface Beside {
 export function useBeside(conversation: Conversation, last: Message | undefined): Beside | undefined {
   const chatId = conversation.chatId.get()
   const place = last?.role === 'assistant' ? placeOf(last) : undefined
+  const [ended, setEnded] = useState<string>()
   const { data, error, refetch } = useQuery({
     queryKey: keyOf(chatId, place),
     queryFn: () => getMessage(chatId ?? '', place ?? {}),
@@ -42,10 +46,15 @@ export function useBeside(conversation: Conversation, last: Message | undefined)
     staleTime: 0,
     // Found by its run it is the same as found by its id.
     placeholderData: (before) => (before?.besideId === last?.id ? before : undefined),
+    // What was read just before the end may come behind it.
+    refetchInterval: ({ state }) => (isLive(state.data) && state.data?.runId === ended ? again : false),
   })
-  const growing = useGrowing(conversation, data, () => void refetch())
+  const growing = useGrowing(conversation, data, (runId) => {
+    setEnded(runId)
+    void refetch()
+  })
   if (!place) return undefined
-  const live = data?.status === 'streaming' || data?.status === 'pending'
+  const live = isLive(data)
   return {
     message: data && toMessage(data),
     growing,
@@ -59,13 +68,17 @@ export function useBeside(conversation: Conversation, last: Message | undefined)
   }
 }
 
+function isLive(stored: Stored | undefined): boolean {
+  return stored?.status === 'streaming' || stored?.status === 'pending'
+}
+
 /** Follows the run of a live answer; undefined of one that is over. */
 function useGrowing(
   conversation: Conversation,
   stored: Stored | undefined,
-  onEnd: () => void,
+  onEnd: (runId: string) => void,
 ): Chat<Message> | undefined {
-  const runId = stored?.status === 'streaming' || stored?.status === 'pending' ? stored.runId : null
+  const runId = isLive(stored) ? (stored?.runId ?? null) : null
   const chatId = conversation.chatId.get()
   const [side, setSide] = useState<{ runId: string; chat: Chat<Message> }>()
   if (runId !== null && stored && chatId !== undefined && side?.runId !== runId) {
@@ -74,10 +87,10 @@ function useGrowing(
   }
   const chat = runId !== null && side?.runId === runId ? side.chat : undefined
   useEffect(() => {
-    if (!chat) return
+    if (!chat || runId === null) return
     let watching = true
     void chat.resumeStream({ body: { runId } }).then(() => {
-      if (watching) onEnd()
+      if (watching) onEnd(runId)
     })
     return () => {
       watching = false
