@@ -107,7 +107,8 @@ setup-test: setup .stamps/test .stamps/conformance
 	npm --prefix tests/conformance ci --no-audit --no-fund --loglevel=error
 	@mkdir -p .stamps && touch $@
 
-.stamps/bench: tests/bench/package.json tests/bench/package-lock.json
+.stamps/bench: .stamps/test requirements/bench.lock tests/bench/package.json tests/bench/package-lock.json
+	$(UV) pip install --quiet --require-hashes -r requirements/bench.lock
 	npm --prefix tests/bench ci --no-audit --no-fund --loglevel=error
 	@mkdir -p .stamps && touch $@
 

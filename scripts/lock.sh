@@ -7,4 +7,5 @@ compile=(.tools/bin/uv pip compile --quiet --universal --python-version 3.11 --g
   --no-annotate --no-header --exclude-newer "$before")
 "${compile[@]}" pyproject.toml --group build -o requirements/runtime.lock
 "${compile[@]}" pyproject.toml --group build --group dev -c requirements/runtime.lock -o requirements/dev.lock
+"${compile[@]}" --group pyproject.toml:bench -c requirements/dev.lock -o requirements/bench.lock
 echo uv | "${compile[@]}" - -o requirements/bootstrap.lock

@@ -32,6 +32,7 @@ def ask(page: Page, model: str, text: str, status: str) -> None:
     wait_for_status(page, status)
 
 
+@pytest.mark.long
 def test_axe_finds_nothing_in_a_full_chat(open_to_all: Penstock, browser: Browser, complaints: list[str]) -> None:
     """F8: code, maths, tables, thought, an error and a line of messages, light and dark, phone and desk."""
     visitor = browser.new_context(viewport={"width": 360, "height": 780})

@@ -118,6 +118,7 @@ def test_an_answer_is_made_anew_with_another_model_and_both_stay(
     assert complaints == []
 
 
+@pytest.mark.long
 def test_what_one_thinks_of_an_answer_is_kept(
     branching: Penstock, visitor: BrowserContext, complaints: list[str]
 ) -> None:

@@ -89,6 +89,7 @@ def test_chats_move_between_nested_folders_and_every_tab_follows(
     assert complaints == []
 
 
+@pytest.mark.long
 def test_chats_are_pinned_tagged_renamed_and_put_away_by_keyboard(
     cabinet: Penstock, visitor: BrowserContext, complaints: list[str]
 ) -> None:

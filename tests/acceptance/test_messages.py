@@ -83,6 +83,7 @@ def test_an_answer_is_set_as_its_markdown_says(written: Penstock, browser: Brows
     visitor.close()
 
 
+@pytest.mark.long
 def test_thought_is_folded_and_an_error_says_what_to_do(
     written: Penstock, visitor: BrowserContext, complaints: list[str]
 ) -> None:

@@ -49,6 +49,7 @@ def assert_shows(page: Page, files: Mapping[str, str]) -> None:
         assert source.locator("code").inner_text().strip() == text.strip()
 
 
+@pytest.mark.long
 def test_a_build_on_a_line_that_breaks_is_whole_in_every_tab(
     builder: Penstock, owner: httpx.Client, visitor: BrowserContext, complaints: list[str]
 ) -> None:

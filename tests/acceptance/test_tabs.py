@@ -75,6 +75,7 @@ def test_what_one_tab_does_the_other_shows(shared: Penstock, visitor: BrowserCon
     assert complaints == []
 
 
+@pytest.mark.long
 def test_hidden_tabs_hold_no_connection_and_catch_up_when_shown(
     shared: Penstock, visitor: BrowserContext, complaints: list[str]
 ) -> None:

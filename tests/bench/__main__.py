@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from bench import builder, builder_store, conversations, relay, report, sandbox, search, storage, streams
+from bench import builder, builder_store, conversations, relay, report, sandbox, search, storage, streams, wires
 from harness.penstock import Penstock
 from harness.postgres import Postgres
 from upstream.process import Upstream
@@ -23,6 +23,7 @@ def _of_answers() -> list[report.Bench]:
         benches = [
             relay.run("relay-sqlite", "Answers, one process on SQLite", embedded, upstream),
             storage.measure(embedded),
+            wires.run(upstream),
             conversations.run("conversations-sqlite", "One process on SQLite", embedded),
             builder_store.run("builder-sqlite", "One process on SQLite", embedded),
             search.run("search-sqlite", "One process on SQLite", embedded),
