@@ -1,36 +1,15 @@
 """Databases for the contracts, each of which several processes can open."""
 
-import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
 
 import pytest
 from parts import Open
 
 from penstock.db.database import Database, open_database
 from penstock.db.migrate import migrate_sqlite
-
-_ALIKE: Final = frozenset(
-    {
-        *("absence", "asides", "attachments", "beside", "chat_settings", "completions", "filing", "inbox", "keys"),
-        *("known_streams", "outlook", "projects", "registry", "routing", "sharing", "sinks", "steps", "templates"),
-        *("temporary", "transfer", "tree"),
-    }
-)
-"""Files whose statements are the same for both databases, and that are not about what happens at once."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave Postgres to the long tests where it is asked the same as SQLite: a change has three minutes for these."""
-    for item in items:
-        is_ours = item.path.is_relative_to(Path(__file__).parent)
-        is_postgres = "postgres" in re.split(r"[\[\]-]", item.name)
-        if is_ours and is_postgres and item.path.stem.removeprefix("test_") in _ALIKE:
-            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session")

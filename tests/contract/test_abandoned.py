@@ -35,8 +35,9 @@ class Endless:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[AsyncIterator[Sequence[Delta]]]:
         yield self._deltas()
 
-    def attach(self, handle: Handle) -> contextlib.AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]:
-        raise NotImplementedError
+    @contextlib.asynccontextmanager
+    async def attach(self, handle: Handle) -> AsyncGenerator[AsyncIterator[Sequence[Delta]]]:
+        yield self._deltas()
 
     async def _deltas(self) -> AsyncIterator[Sequence[Delta]]:
         yield [Handle("an answer", 0)]

@@ -6,17 +6,17 @@ import io
 import json
 import ssl
 import tarfile
-import threading
 import zipfile
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from harness.threaded import Handler, Threaded
 
 HOST = "index.example"
 """Its name, which leads nowhere else."""
@@ -62,35 +62,20 @@ FILES = {
 """What it has. `sound` has a wheel, `sources` has none."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
+class _Handler(Handler):
+    def serve(self) -> None:
         """Answer what is there of a package, or a file."""
         place, _, name = self.path.strip("/").partition("/")
         found = {file: data for file, data in FILES.items() if file.startswith(f"{name}-")}
         assert isinstance(self.server, Index)
         if self.server.status != 200:
-            self._answer(503, b"", "text/plain")
+            self.answer(self.server.status)
         elif place == "files" and name in FILES:
-            self._answer(200, FILES[name], "application/octet-stream")
+            self.answer(200, FILES[name])
         elif place == "simple" and found:
-            self._answer(200, json.dumps(_listing(name, found)).encode(), _JSON)
+            self.answer(200, json.dumps(_listing(name, found)).encode(), content_type=_JSON)
         else:
-            self._answer(404, b"", "text/plain")
-
-    do_HEAD = do_GET  # noqa: N815  # the library's way to name it
-
-    def _answer(self, status: int, body: bytes, kind: str) -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the library names it
-        """Say nothing."""
+            self.answer(404)
 
 
 def _listing(name: str, found: dict[str, bytes]) -> dict[str, Any]:
@@ -106,36 +91,19 @@ def _listing(name: str, found: dict[str, bytes]) -> dict[str, Any]:
     return {"meta": {"api-version": "1.1"}, "name": name, "versions": ["1.0"], "files": files}
 
 
-class Index(ThreadingHTTPServer):
+class Index(Threaded):
     """Serves while it is entered."""
-
-    daemon_threads = True
 
     def __init__(self, folder: Path) -> None:
         """Take a folder for its certificate, which nobody has signed but itself."""
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status = 200
-        """What it answers: 200, or 503 to all."""
+        super().__init__(_Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(_certificate(folder))
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
 
     async def resolve(self, _host: str) -> tuple[str, int]:
         """Lead every name here."""
         return "127.0.0.1", self.server_address[1]
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that have gone."""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
 
 def _certificate(folder: Path) -> Path:

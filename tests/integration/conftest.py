@@ -21,18 +21,16 @@ _OF_SEVERAL: Final = frozenset(
     {"beside_api", "change_stream", "chat", "limits", "matrix", "open_streams", "peers", "streams", "temporary_api"}
 )
 """Files about what several processes share: streams, limits, who owns what, where something runs."""
-_ROW_BY_ROW: Final = frozenset({"matrix"})
-"""Of these, files about what the database allows to whom: Postgres has a second wall there, SQLite has not."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what runs in the other shape for the sake of completeness to the long tests."""
+    """Leave what runs over Postgres for the sake of completeness to the long tests."""
     for item in items:
         if item.path.parent != Path(__file__).parent:
             continue
-        shape, file = re.split(r"[\[\]-]", item.name), item.path.stem.removeprefix("test_")
-        if ("scaled" in shape and file not in _OF_SEVERAL) or ("embedded" in shape and file in _ROW_BY_ROW):
+        is_scaled = "scaled" in re.split(r"[\[\]-]", item.name)
+        if is_scaled and item.path.stem.removeprefix("test_") not in _OF_SEVERAL:
             item.add_marker(pytest.mark.long)
 
 

@@ -82,8 +82,6 @@ class BucketContents:
         """Delete an object. Raises BucketAway."""
         try:
             await self._delete(self._store, name)
-        except FileNotFoundError:
-            pass
         except self._error as error:
             raise BucketAway from error
 

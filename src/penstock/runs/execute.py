@@ -289,8 +289,9 @@ class Executor:
 
     async def _lose(self, execution: "Execution") -> None:
         """Leave a run to whoever has it now. One that nobody has any more was deleted with its chat."""
-        run = execution.run
-        find = partial(store.get, actor=SYSTEM, run_id=run.id)
+        if execution.narrator.handle is None:
+            return
+        find = partial(store.get, actor=SYSTEM, run_id=execution.run.id)
         try:
             await patiently(lambda: self.database.read(SYSTEM, find))
         except RunNotFound:
