@@ -78,13 +78,17 @@ def is_drawn(page: Page, selector: str) -> bool:
 def test_a_picture_is_picked_sent_and_opened(
     installed: Penstock, visitor: BrowserContext, complaints: list[str], upstream_of_it: Upstream
 ) -> None:
-    """B13, F1: from the home page on; it is there after a reload, and the model has seen it."""
+    """B13, F1, F3: from the home page on; a reload loses it neither before it is sent nor after, and the model sees it."""
     page = begin(visitor, installed, complaints)
     attach(page, CAT)
     assert is_drawn(page, "[data-testid=attached] img")
     check_access(page)
     page.get_by_test_id("composer-input").fill("What is it?")
-    page.keyboard.press("Enter")
+    page.reload()
+    expect(page.get_by_test_id("attached")).to_contain_text("cat.png")
+    page.wait_for_function("() => document.querySelector('[data-testid=attached] img').naturalWidth > 0")
+    expect(page.get_by_test_id("composer-input")).to_have_value("What is it?")
+    page.get_by_test_id("composer-input").press("Enter")
     wait_for_status(page, "completed")
     content = upstream_of_it.requests()[-1].body["messages"][-1]["content"]
     assert [part["type"] for part in content] == ["text", "image_url"]

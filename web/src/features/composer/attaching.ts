@@ -1,15 +1,18 @@
-import { useEffect, useEffectEvent, useRef, useState } from 'react'
+import { useEffect, useEffectEvent, useMemo, useRef, useState } from 'react'
 import { type Uploaded, discardAttachment, uploadAttachment } from '@/api/attachments'
 import { sentence } from '@/api/errors'
 import { type Kind, bringsFiles, kindOf } from '@/lib/attaching'
+import { passing } from '@/lib/storage'
 import type { FilePart } from '@/streams/message'
 
 /** A file on its way into a message. */
 export interface Item {
   key: number
-  file: File
+  name: string
+  /** None: it was uploaded before the page was loaded. */
+  file: File | undefined
   kind: Kind
-  /** Shows a picture before the server has it. */
+  /** Shows a picture, also before the server has it. */
   preview: string | undefined
   /** Which part of it has gone. */
   progress: number
@@ -34,26 +37,31 @@ export interface Attaching {
 
 let lastKey = 0
 
-/** The files of a message that is being written: each is uploaded at once. */
-export function useAttaching(): Attaching {
-  const [items, setItems] = useState<readonly Item[]>([])
+/** The files of a message that is being written: each is uploaded at once, and outlives a reload with its text. */
+export function useAttaching(draft: string): Attaching {
+  const [items, setItems] = useState<readonly Item[]>(() => readFiles(draft).map(itemOf))
   const [refusal, setRefusal] = useState<string>()
   const running = useRef(new Map<number, () => void>())
+  const uploaded = useMemo(() => items.flatMap((item) => item.uploaded ?? []), [items])
+
+  useEffect(() => {
+    writeFiles(draft, uploaded)
+  }, [draft, uploaded])
 
   const change = (key: number, next: Partial<Item>): void => {
     setItems((before) => before.map((item) => (item.key === key ? { ...item, ...next } : item)))
   }
-  const upload = ({ key, file }: Item): void => {
+  const upload = (key: number, file: File): void => {
     const { done, cancel } = uploadAttachment(file, (progress) => {
       change(key, { progress })
     })
     running.current.set(key, cancel)
     done
       .then(
-        (uploaded) => {
+        (arrived) => {
           // It was taken out in the very moment in which it arrived.
-          if (!running.current.has(key)) void discardAttachment(uploaded.id).catch(() => undefined)
-          change(key, { uploaded, progress: 1 })
+          if (!running.current.has(key)) void discardAttachment(arrived.id).catch(() => undefined)
+          change(key, { uploaded: arrived, progress: 1 })
         },
         (error: unknown) => {
           change(key, { failure: sentence(error) })
@@ -64,6 +72,7 @@ export function useAttaching(): Attaching {
   const take = (file: File, kind: Kind): Item => {
     const item: Item = {
       key: (lastKey += 1),
+      name: file.name,
       file,
       kind,
       preview: kind === 'picture' ? URL.createObjectURL(file) : undefined,
@@ -71,7 +80,7 @@ export function useAttaching(): Attaching {
       uploaded: undefined,
       failure: undefined,
     }
-    upload(item)
+    upload(item.key, file)
     return item
   }
   const add = (files: Iterable<File>): void => {
@@ -93,18 +102,18 @@ export function useAttaching(): Attaching {
   return {
     items,
     refusal,
-    uploading: items.some(({ uploaded, failure }) => uploaded === undefined && failure === undefined),
+    uploading: items.some((item) => item.uploaded === undefined && item.failure === undefined),
     failed: items.some(({ failure }) => failure !== undefined),
-    parts: items.flatMap(({ uploaded }) => (uploaded ? [partOf(uploaded)] : [])),
+    parts: uploaded.map(partOf),
     add,
     addText: (text) => {
       setItems((before) => [...before, take(new File([text], 'Pasted text.txt', { type: 'text/plain' }), 'text')])
     },
     retry: (key) => {
       const item = items.find((each) => each.key === key)
-      if (!item) return
+      if (!item?.file) return
       change(key, { failure: undefined, progress: 0 })
-      upload(item)
+      upload(key, item.file)
     },
     remove: (key) => {
       const item = items.find((each) => each.key === key)
@@ -119,6 +128,23 @@ export function useAttaching(): Attaching {
       setItems([])
     },
   }
+}
+
+function readFiles(draft: string): Uploaded[] {
+  return JSON.parse(passing.read(`draft.files.${draft}`) ?? '[]') as Uploaded[]
+}
+
+/** Keeps what is attached to a message that is being written, as far as the server has it. */
+export function writeFiles(draft: string, files: readonly Uploaded[]): void {
+  passing.write(`draft.files.${draft}`, files.length === 0 ? null : JSON.stringify(files))
+}
+
+/** Something that was uploaded before the page was loaded. */
+function itemOf(uploaded: Uploaded): Item {
+  const kind = uploaded.mediaType.startsWith('image/') ? 'picture' : 'text'
+  const preview = kind === 'picture' ? uploaded.url : undefined
+  const [key, name] = [(lastKey += 1), uploaded.filename]
+  return { key, name, file: undefined, kind, preview, progress: 1, uploaded, failure: undefined }
 }
 
 function partOf({ mediaType, filename, url }: Uploaded): FilePart {

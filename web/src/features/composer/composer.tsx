@@ -57,7 +57,7 @@ export function Composer({
   const [text, setText, forget] = useDraft(draft)
   const [tuning, setTuning] = useState(false)
   const area = useAutoSize(text)
-  const attaching = useAttaching()
+  const attaching = useAttaching(draft)
   const dragged = useDrop(attachable ? attaching.add : undefined)
   const slash = useSlash(text, (next) => {
     setText(next)

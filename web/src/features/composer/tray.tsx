@@ -26,7 +26,7 @@ export function Tray({ attaching, blind }: { attaching: Attaching; blind: string
 }
 
 function Attached({ item, attaching }: { item: Item; attaching: Attaching }) {
-  const { key, file, kind, preview, failure, uploaded } = item
+  const { key, name, kind, preview, failure, uploaded } = item
   return (
     <li
       data-testid="attached"
@@ -41,7 +41,7 @@ function Attached({ item, attaching }: { item: Item; attaching: Attaching }) {
         <img src={preview} alt="" className="size-11 shrink-0 rounded-lg object-cover" />
       )}
       <span className={`flex min-w-0 flex-col ${failure === undefined ? 'max-w-44' : 'max-w-72'}`}>
-        <span className="truncate">{file.name}</span>
+        <span className="truncate">{name}</span>
         {failure !== undefined ? (
           <span role="alert" className="text-xs text-danger">
             {failure}
@@ -50,7 +50,7 @@ function Attached({ item, attaching }: { item: Item; attaching: Attaching }) {
           <span className="text-xs text-muted">{kind === 'picture' ? 'Picture' : 'Text'}</span>
         ) : (
           <progress
-            aria-label={`${file.name} is uploaded`}
+            aria-label={`${name} is uploaded`}
             value={item.progress}
             className="mt-1 h-1 w-full overflow-hidden rounded-full [&::-moz-progress-bar]:bg-accent [&::-webkit-progress-bar]:bg-line [&::-webkit-progress-value]:bg-accent"
           />
@@ -59,7 +59,7 @@ function Attached({ item, attaching }: { item: Item; attaching: Attaching }) {
       {failure !== undefined && (
         <IconButton
           icon="again"
-          label={`Try ${file.name} again`}
+          label={`Try ${name} again`}
           className="size-8"
           onClick={() => {
             attaching.retry(key)
@@ -68,7 +68,7 @@ function Attached({ item, attaching }: { item: Item; attaching: Attaching }) {
       )}
       <IconButton
         icon="close"
-        label={`Remove ${file.name}`}
+        label={`Remove ${name}`}
         className="size-8"
         onClick={() => {
           attaching.remove(key)

@@ -9,6 +9,7 @@ import { useDraftSettings, writeSettings } from '@/queries/settings'
 import type { FilePart } from '@/streams/message'
 import { Badge } from '@/ui/badge'
 import { ModelPicker } from '@/ui/picker'
+import { writeFiles } from '../composer/attaching'
 import { useComparison } from '../composer/comparison'
 import { Composer } from '../composer/composer'
 import { AllowanceNote } from '../usage/note'
@@ -31,6 +32,7 @@ export function ChatAsk() {
   useEffect(() => {
     if (chatId === undefined) return
     writeDraft('new', '')
+    writeFiles('new', [])
     writeSettings(chatId, settings)
     writeSettings('new', undefined)
     navigate(`/chats/${chatId}`)
