@@ -455,3 +455,5 @@ def check_access(page: Page) -> None:
     broken = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
     assert broken == [], page.url
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # What is long scrolls within the frame: nothing of it stretches the page.
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), page.url

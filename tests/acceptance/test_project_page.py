@@ -43,6 +43,7 @@ def check_access(page: Page) -> None:
     broken = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
     assert broken == [], page.url
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 def test_an_api_is_built_changed_compared_and_restored(
@@ -65,6 +66,7 @@ def test_an_api_is_built_changed_compared_and_restored(
     expect(page.get_by_test_id("file").first).to_be_visible()
     wait_until_made(page, 1)
     expect(page.get_by_test_id("code")).to_contain_text("FastAPI")
+    expect(page.get_by_test_id("code")).to_contain_text("app/main.py")
     check_access(page)
 
     send(page, "Add search to it")

@@ -15,9 +15,11 @@ interface CodeProps {
   language: string | undefined
   /** It may still grow. */
   open: boolean
+  /** Where it stands, when it is a file. */
+  path?: string
 }
 
-export function CodeBlock({ code, language, open }: CodeProps) {
+export function CodeBlock({ code, language, open, path }: CodeProps) {
   const [wrap, setWrap] = useState(() => lasting.read('wrap') === 'yes')
   const box = useRef<HTMLDivElement>(null)
   const near = useNear(box)
@@ -29,13 +31,13 @@ export function CodeBlock({ code, language, open }: CodeProps) {
   return (
     <div ref={box} data-testid="code" className="my-4 overflow-hidden rounded-xl border border-line bg-code">
       <div className="flex items-center gap-1 border-b border-line py-0.5 ps-4 pe-1">
-        <span className="me-auto truncate font-mono text-xs text-muted">{language ?? 'text'}</span>
+        <span className="me-auto truncate font-mono text-xs text-muted">{path ?? language ?? 'text'}</span>
         <ToolButton icon="wrap" label="Wrap lines" pressed={wrap} onClick={toggle} />
         <ToolButton
           icon="download"
           label="Download"
           onClick={() => {
-            download(code, `code.${endingOf(language)}`)
+            download(code, path?.split('/').at(-1) ?? `code.${endingOf(language)}`)
           }}
         />
         <CopyButton text={() => code} label="Copy code" />

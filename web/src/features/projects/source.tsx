@@ -31,7 +31,7 @@ function Growing({ path, text }: { path: string; text: string }) {
   return (
     <div ref={scroller} className="scrollbar-thin min-h-0 flex-1 overflow-y-auto px-4">
       <div ref={content}>
-        <CodeBlock code={text} language={languageOf(path)} open />
+        <CodeBlock code={text} language={languageOf(path)} path={path} open />
       </div>
     </div>
   )
@@ -40,7 +40,7 @@ function Growing({ path, text }: { path: string; text: string }) {
 function Fixed({ path, text }: { path: string; text: string }) {
   return (
     <div data-testid="source" data-path={path} className="scrollbar-thin min-h-0 flex-1 overflow-y-auto px-4">
-      <CodeBlock code={text} language={languageOf(path)} open={false} />
+      <CodeBlock code={text} language={languageOf(path)} path={path} open={false} />
     </div>
   )
 }
