@@ -78,7 +78,7 @@ def is_drawn(page: Page, selector: str) -> bool:
 def test_a_picture_is_picked_sent_and_opened(
     installed: Penstock, visitor: BrowserContext, complaints: list[str], upstream_of_it: Upstream
 ) -> None:
-    """B13, F1, F3: from the home page on; a reload loses it neither before it is sent nor after, and the model sees it."""
+    """B13, F1, F3: from the home page on; no reload loses it, before it is sent or after, and the model sees it."""
     page = begin(visitor, installed, complaints)
     attach(page, CAT)
     assert is_drawn(page, "[data-testid=attached] img")

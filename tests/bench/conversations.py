@@ -31,7 +31,7 @@ def run(name: str, about: str, penstock: Penstock) -> Bench:
     """Fill two chats, and open both in turns at their end, in their middle and at their beginning."""
     with penstock.client() as client:
         owner = client.get("/api/me").json()["id"]
-        long, short = (_fill(penstock, client, owner, length) for length in (LONG, SHORT))
+        long, short = (fill(penstock, client, owner, length) for length in (LONG, SHORT))
         know_tables(penstock)
 
         def page(path: Sequence[str], depth: int) -> Callable[[], httpx.Response]:
@@ -107,7 +107,7 @@ def _conversation(number: int) -> Mapping[str, Any]:
     return {"title": f"Chat {number}", "create_time": 1_700_000_000 + number, "mapping": nodes, "current_node": "19"}
 
 
-def _fill(penstock: Penstock, client: httpx.Client, owner: str, length: int) -> list[str]:
+def fill(penstock: Penstock, client: httpx.Client, owner: str, length: int) -> list[str]:
     """Make a chat of so many messages; return its id and theirs."""
     chat_id = client.post("/api/chats", json={}).json()["id"]
     path = [new_id() for _ in range(length)]

@@ -17,6 +17,7 @@ from typing import Any, cast
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from bench import report
+from bench.conversations import fill
 from bench.report import Bench, Line, line_of
 from harness.penstock import LIMITS, Penstock, openai_at
 from upstream.process import Upstream
@@ -31,6 +32,11 @@ LONGEST_MS = 200
 RATE = 200
 """Tokens a second, of four characters each."""
 IDLE_SECONDS = 5
+LONG_CHAT = 5000
+"""Messages."""
+OPENED = 5
+OPEN_MS = 1000
+SCROLL_SECONDS = 10
 HEAP_ANSWERS = 50
 HEAP_FROM = 10
 """Measured from here on, when all code has been loaded."""
@@ -68,7 +74,8 @@ def main() -> None:
     tokens = chosen.kilobytes * 1000 // 4
     models = {kind: f"{kind}-{tokens}-{1000 // RATE}" for kind in kinds}
     machine = report.Machine()
-    with _installation([*models.values(), "prose-1000-0"]) as url, sync_playwright() as playwright:
+    with _installation([*models.values(), "prose-1000-0"]) as penstock, sync_playwright() as playwright:
+        url = penstock.url
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         lines = [
             line
@@ -76,6 +83,7 @@ def main() -> None:
             for kind in kinds
             for line in _lines(browser, url, models[kind], kind, slowdown)
         ]
+        lines += _long_chat(browser, penstock)
         if chosen.heap_answers > HEAP_FROM:
             lines.append(_heap(browser, url, chosen.heap_answers))
         browser.close()
@@ -85,12 +93,12 @@ def main() -> None:
 
 
 @contextmanager
-def _installation(models: list[str]) -> Generator[str]:
+def _installation(models: list[str]) -> Generator[Penstock]:
     with Upstream(models=models) as upstream, tempfile.TemporaryDirectory() as folder:
         environment = {**openai_at(upstream), **dict.fromkeys(LIMITS, "off")}
         penstock = Penstock(folder=Path(folder), environment=environment, is_forked=False).start()
         try:
-            yield penstock.url
+            yield penstock
         finally:
             penstock.kill()
 
@@ -165,6 +173,40 @@ def _end(page: Page, session: CDPSession, began: float) -> Smoothness:
         longest_ms=max(seen["tasks"], default=0.0),
         busy=worked / seconds,
     )
+
+
+def _long_chat(browser: Browser, penstock: Penstock) -> list[Line]:
+    """How long a chat of thousands of messages takes to be seen, and how smoothly it is gone through from its end."""
+    with penstock.client() as client:
+        chat_id = fill(penstock, client, client.get("/api/me").json()["id"], LONG_CHAT)[0]
+        cookies = client.cookies.jar
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_cookies([{"name": each.name, "value": each.value or "", "url": penstock.url} for each in cookies])
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    _call(session, "Performance.enable", timeDomain="threadTicks")
+    idle = _idle(page, session)
+    taken: list[float] = []
+    for _ in range(OPENED):
+        page.goto("about:blank")
+        began = time.perf_counter()
+        page.goto(f"{penstock.url}/chats/{chat_id}", wait_until="commit")
+        page.get_by_test_id("message-assistant").last.wait_for()
+        taken.append((time.perf_counter() - began) * 1000)
+    page.get_by_test_id("message-assistant").last.hover()
+    seen = _begin(page, session)
+    until = time.monotonic() + SCROLL_SECONDS
+    while time.monotonic() < until:
+        page.mouse.wheel(0, -240)
+        time.sleep(0.02)
+    scrolled = _end(page, session, seen)
+    name = f"a chat of {LONG_CHAT:,} messages"
+    context.close()
+    return [
+        line_of(f"{name}: until its end is seen", "ms", taken, bar=OPEN_MS),
+        line_of(f"{name}, gone through: frames", "1/s", [scrolled.fps], [idle.fps], better="more", bar=KINDS["prose"]),
+        line_of(f"{name}, gone through: longest task", "ms", [scrolled.longest_ms], bar=LONGEST_MS),
+    ]
 
 
 def _heap(browser: Browser, url: str, answers: int) -> Line:

@@ -8,6 +8,7 @@ a long path costs what one at its end does. A message without a jump is passed o
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,6 +17,12 @@ from penstock.db.owned import owned_by
 from penstock.db.schema import chat as chat_table
 from penstock.db.schema import message as message_table
 from penstock.kit.ids import is_id
+
+# Made once: making one copies all columns.
+_own, _first, _second, _target, _at, _jump, _child = map(
+    message_table.alias, ("own", "first", "second", "target", "at", "jump", "child")
+)
+_IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
 
 
 @dataclass(frozen=True)
@@ -39,11 +46,12 @@ def find(connection: sa.Connection, actor: Actor, chat_id: str, message_id: str)
 
 def jump_below(connection: sa.Connection, parent: Node) -> str:
     """Return the jump of a new child of a message: as far as two equal jumps of its parent, else the parent."""
-    own, first, second = message_table.alias("own"), message_table.alias("first"), message_table.alias("second")
     row = connection.execute(
-        sa.select(first.c.depth, second.c.id, second.c.depth.label("second_depth"))
-        .select_from(own.join(first, first.c.id == own.c.jump_id).outerjoin(second, second.c.id == first.c.jump_id))
-        .where(own.c.id == parent.id)
+        sa.select(_first.c.depth, _second.c.id, _second.c.depth.label("second_depth"))
+        .select_from(
+            _own.join(_first, _first.c.id == _own.c.jump_id).outerjoin(_second, _second.c.id == _first.c.jump_id)
+        )
+        .where(_own.c.id == parent.id)
     ).one_or_none()
     if row is None or row.id is None or parent.depth - row.depth != row.depth - row.second_depth:
         return parent.id
@@ -52,8 +60,7 @@ def jump_below(connection: sa.Connection, parent: Node) -> str:
 
 def ancestor(connection: sa.Connection, node: Node, depth: int) -> Node:
     """Return the message at a depth on the path that ends with a node."""
-    target = message_table.alias("target")
-    jump_depth = sa.select(target.c.depth).where(target.c.id == message_table.c.jump_id).scalar_subquery()
+    jump_depth = sa.select(_target.c.depth).where(_target.c.id == message_table.c.jump_id).scalar_subquery()
     step = sa.select(
         message_table.c.id,
         message_table.c.parent_id,
@@ -77,12 +84,11 @@ def path_ids(connection: sa.Connection, last_id: str, limit: int) -> Sequence[st
 
 def end_below(connection: sa.Connection, chat_id: str, node: Node) -> Node:
     """Return the end of the newest branch below a message: of each message's children the latest is followed."""
-    child = message_table.alias("child")
     walk = sa.select(message_table.c.id).where(message_table.c.id == node.id).cte("walk", recursive=True)
     latest = (
-        sa.select(child.c.id)
-        .where(child.c.chat_id == chat_id, child.c.parent_id == walk.c.id)
-        .order_by(child.c.id.desc())
+        sa.select(_child.c.id)
+        .where(_child.c.chat_id == chat_id, _child.c.parent_id == walk.c.id)
+        .order_by(_child.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
@@ -125,29 +131,38 @@ def leaves(connection: sa.Connection, message_ids: Collection[str]) -> Mapping[s
 
 def _on_chosen_paths(connection: sa.Connection, message_ids: Collection[str]) -> Mapping[str, str]:
     """Return the ends of the chosen paths that go through the messages, climbing from them as `ancestor` does."""
-    target, at, jump = message_table.alias("target"), message_table.alias("at"), message_table.alias("jump")
-    jump_depth = sa.select(jump.c.depth).where(jump.c.id == at.c.jump_id).scalar_subquery().label("jump_depth")
-    step = (at.c.id, at.c.parent_id, at.c.depth, at.c.jump_id, jump_depth)
+    rows = connection.execute(_CHOSEN_PATHS, {"ids": list(message_ids)})
+    return {row.target_id: row.leaf_id for row in rows}
+
+
+def _ends_below(connection: sa.Connection, message_ids: Collection[str]) -> Mapping[str, str]:
+    rows = connection.execute(_ENDS_BELOW, {"ids": list(message_ids)})
+    return {row.target_id: row.last_id for row in rows}
+
+
+def _chosen_paths() -> sa.Select[*tuple[Any, ...]]:
+    jump_depth = sa.select(_jump.c.depth).where(_jump.c.id == _at.c.jump_id).scalar_subquery().label("jump_depth")
+    step = (_at.c.id, _at.c.parent_id, _at.c.depth, _at.c.jump_id, jump_depth)
     climb = (
-        sa.select(target.c.id.label("target_id"), target.c.depth.label("target_depth"), at.c.id.label("leaf_id"), *step)
-        .select_from(
-            target.join(chat_table, chat_table.c.id == target.c.chat_id).join(at, at.c.id == chat_table.c.leaf_id)
+        sa.select(
+            _target.c.id.label("target_id"), _target.c.depth.label("target_depth"), _at.c.id.label("leaf_id"), *step
         )
-        .where(target.c.id.in_(message_ids))
+        .select_from(
+            _target.join(chat_table, chat_table.c.id == _target.c.chat_id).join(_at, _at.c.id == chat_table.c.leaf_id)
+        )
+        .where(_target.c.id.in_(_IDS))
         .cte("climb", recursive=True)
     )
     upwards = sa.case((climb.c.jump_depth >= climb.c.target_depth, climb.c.jump_id), else_=climb.c.parent_id)
     climb = climb.union_all(
         sa.select(climb.c.target_id, climb.c.target_depth, climb.c.leaf_id, *step)
-        .select_from(climb.join(at, at.c.id == upwards))
+        .select_from(climb.join(_at, _at.c.id == upwards))
         .where(climb.c.depth > climb.c.target_depth)
     )
-    rows = connection.execute(sa.select(climb.c.target_id, climb.c.leaf_id).where(climb.c.id == climb.c.target_id))
-    return {row.target_id: row.leaf_id for row in rows}
+    return sa.select(climb.c.target_id, climb.c.leaf_id).where(climb.c.id == climb.c.target_id)
 
 
-def _ends_below(connection: sa.Connection, message_ids: Collection[str]) -> Mapping[str, str]:
-    child = message_table.alias("child")
+def _paths_below() -> sa.Select[*tuple[Any, ...]]:
     walk = (
         sa.select(
             message_table.c.id.label("target_id"),
@@ -155,17 +170,19 @@ def _ends_below(connection: sa.Connection, message_ids: Collection[str]) -> Mapp
             message_table.c.id.label("last_id"),
             message_table.c.id.label("next_id"),
         )
-        .where(message_table.c.id.in_(message_ids))
+        .where(message_table.c.id.in_(_IDS))
         .cte("walk", recursive=True)
     )
     latest = (
-        sa.select(child.c.id)
-        .where(child.c.chat_id == walk.c.chat_id, child.c.parent_id == walk.c.next_id)
-        .order_by(child.c.id.desc())
+        sa.select(_child.c.id)
+        .where(_child.c.chat_id == walk.c.chat_id, _child.c.parent_id == walk.c.next_id)
+        .order_by(_child.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
     further = sa.select(walk.c.target_id, walk.c.chat_id, walk.c.next_id, latest).where(walk.c.next_id.is_not(None))
     walk = walk.union_all(further)
-    rows = connection.execute(sa.select(walk.c.target_id, walk.c.last_id).where(walk.c.next_id.is_(None)))
-    return {row.target_id: row.last_id for row in rows}
+    return sa.select(walk.c.target_id, walk.c.last_id).where(walk.c.next_id.is_(None))
+
+
+_CHOSEN_PATHS, _ENDS_BELOW = _chosen_paths(), _paths_below()

@@ -197,6 +197,7 @@ message_search = sa.Table(
         sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql"),
         comment="on Postgres; SQLite has them in message_grams",
     ),
+    sa.Index("ix_message_search_owner_id_number", "owner_id", "number"),
     sa.Index(
         "ix_message_search_grams",
         "grams",

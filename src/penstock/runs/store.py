@@ -161,6 +161,9 @@ def _lease_end(seconds: float) -> sa.ColumnElement[int]:
     return clock + int(seconds * 1000)
 
 
+_earlier = run_table.alias("earlier")
+
+
 def claim(
     connection: sa.Connection, worker: str, kinds: Collection[str], limit: int, lease_seconds: float
 ) -> list[Run]:
@@ -170,11 +173,10 @@ def claim(
     in its chat are over, which is for ever; two in one place have their turn together. One that is to be stopped asks
     nobody, and so need not wait for it.
     """
-    earlier = run_table.alias("earlier")
     has_to_wait = sa.exists().where(
-        earlier.c.chat_id == run_table.c.chat_id,
-        earlier.c.status.in_(LIVE),
-        earlier.c.place < run_table.c.place,
+        _earlier.c.chat_id == run_table.c.chat_id,
+        _earlier.c.status.in_(LIVE),
+        _earlier.c.place < run_table.c.place,
     )
     due = (
         sa.select(run_table.c.id)

@@ -38,9 +38,15 @@ class Query:
     tag: str | None = None
 
     @property
-    def is_short(self) -> bool:
-        """Whether no term is as long as what is indexed."""
-        return max(map(len, self.terms), default=0) < TRIGRAM
+    def is_narrow(self) -> bool:
+        """Whether it is looked for in some chats only."""
+        return any(each is not None for each in (self.chat_id, self.folder_id, self.tag))
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether it is looked for in some messages only."""
+        others = (self.role, self.model, self.since, self.until)
+        return self.is_narrow or any(each is not None for each in others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +62,8 @@ class Passage:
 class Hit:
     """A message that was found."""
 
+    number: int
+    """Its place among all that is searched: later messages have greater ones."""
     chat_id: str
     title: str
     """Of its chat."""
@@ -84,11 +92,16 @@ class Finder:
     def __init__(self, terms: Sequence[str]) -> None:
         """Take the terms, of which there is at least one."""
         self._each = [re.compile(re.escape(term), re.IGNORECASE) for term in terms]
+        self._ascii = [term.lower() for term in terms] if all(map(str.isascii, terms)) else None
         longest_first = sorted(terms, key=len, reverse=True)
         self._any = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
 
     def matches(self, text: str) -> bool:
         """Say whether all terms are in the text."""
+        if self._ascii is not None and text.isascii():
+            # Ten times faster, and the same: these 128 have no other forms than the two.
+            lower = text.lower()
+            return all(term in lower for term in self._ascii)
         return all(term.search(text) for term in self._each)
 
     def snippet(self, text: str) -> Sequence[Passage]:

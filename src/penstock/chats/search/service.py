@@ -7,13 +7,15 @@ from penstock.actor import SYSTEM, Actor, IdentityId
 from penstock.chats.model import CursorInvalid, Listing
 from penstock.chats.search import store
 from penstock.chats.search.model import Finder, Hit, Query
+from penstock.chats.search.store import Candidate
 from penstock.db.database import Database
 
 _CURSOR = re.compile(r"[0-9]{1,18}", re.ASCII)
-_GROWTH = (1, 5, 25)
-"""How many pages of candidates are looked at, time after time: most often the first are the ones."""
-_NEWEST = 200
-"""Messages that are looked at without the index for one or two characters: most are in them, and most dear to count."""
+_NEWEST, _NEWEST_OF_FEW = 100, 1000
+"""Messages that are looked at before the index is asked, of all chats and of few: what is frequent is in them, and
+would be the dearest to look up."""
+_MOST = 500
+"""Messages that the index names at a time."""
 
 
 class SearchService:
@@ -32,18 +34,17 @@ class SearchService:
             raise CursorInvalid
         if not query.terms:
             return Listing(items=[], next_cursor=None)
-        finder, hits, before = Finder(query.terms), list[Hit](), int(cursor) if cursor else None
-        rounds = [(True, (limit + 1) * growth) for growth in _GROWTH]
-        for indexed, size in [(False, _NEWEST), *rounds] if query.is_short else rounds:
-            ask = partial(store.candidates, owner=owner, query=query, indexed=indexed, before=before, limit=size)
+        finder, actor = Finder(query.terms), Actor(owner)
+        before = int(cursor) if cursor else None
+        newest = _NEWEST_OF_FEW if query.is_narrow else _NEWEST
+        hits, found, size = list[Hit](), list[Candidate](), newest
+        for candidates, size in ((store.newest, newest), (store.indexed, _MOST)):
+            ask = partial(candidates, owner=owner, query=query, before=before, limit=size)
             found = await self._database.read(SYSTEM, ask)
-            see = partial(store.look, actor=Actor(owner), found=found, finder=finder)
-            for number, hit in await self._database.read(Actor(owner), see) if found else ():
-                if len(hits) == limit:
-                    return Listing(items=hits, next_cursor=str(before))
-                hits.append(hit)
-                before = number
-            if len(found) < size:
-                return Listing(items=hits, next_cursor=None)
+            see = partial(store.look, actor=actor, found=found, finder=finder, most=limit + 1 - len(hits))
+            hits += await self._database.read(actor, see) if found else ()
+            if len(hits) > limit or len(found) < size:
+                break
             before = found[-1].number
-        return Listing(items=hits, next_cursor=str(before))
+        end = hits[limit - 1].number if len(hits) > limit else found[-1].number if len(found) == size else None
+        return Listing(items=hits[:limit], next_cursor=None if end is None else str(end))

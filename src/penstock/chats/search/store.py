@@ -5,6 +5,8 @@ The index says which messages hold all trigrams of the terms, wherever: who asks
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -23,6 +25,9 @@ from penstock.kit.text import is_storable
 _MOST_TERMS, _LONGEST_TERM = 8, 32
 """What the index is asked for: more of a query makes it slower and finds hardly less."""
 
+_AT_ONCE = 50
+"""Texts that are read together at first: most often they hold a page of finds."""
+
 # SQLite only: one row a message, of which the rowid can be asked for; and the trigrams that there are.
 _grams = sa.table("message_grams", sa.column("rowid", Big))
 _trigram = sa.table("message_trigram", sa.column("term", sa.Text))
@@ -36,43 +41,66 @@ class Candidate:
     message_id: str
 
 
-def candidates(
-    connection: sa.Connection, owner: IdentityId, query: Query, *, indexed: bool, before: int | None, limit: int
-) -> Sequence[Candidate]:
-    """Return somebody's messages that may match, latest first, from behind a number on; without the index, any.
+def newest(
+    connection: sa.Connection, owner: IdentityId, query: Query, *, before: int | None, limit: int
+) -> list[Candidate]:
+    """Return somebody's messages, whatever is in them, latest first, from behind a number on; as the system."""
+    number, message_id = search_table.c.number, search_table.c.message_id
+    # Whose chats they are, so that of a few chats only the messages are gone through.
+    mine = owned_by(Actor(owner), chat_table if query.is_narrow else search_table)
+    return _latest(connection, sa.select(number, message_id).where(mine), (number, message_id), query, before, limit)
 
-    As the system: Postgres uses no index of trigrams before it has looked at a policy for each row. The texts are
-    read as their owner.
+
+def indexed(
+    connection: sa.Connection, owner: IdentityId, query: Query, *, before: int | None, limit: int
+) -> list[Candidate]:
+    """Return somebody's messages in which the terms may be, latest first, from behind a number on.
+
+    As the system: Postgres looks at a policy for each row before it uses an index of trigrams, and would gather all
+    messages for that. The texts are read as their owner.
     """
-    number = place = search_table.c.number
-    source, condition = sa.join(search_table, message_table, _MESSAGE), sa.true()
+    number, message_id, mine = search_table.c.number, search_table.c.message_id, owned_by(Actor(owner), search_table)
     terms = _indexed(query.terms)
-    if indexed and connection.dialect.name == "postgresql":
+    if connection.dialect.name == "postgresql":
+        # It cannot know how rare trigrams are together, nor how dear they are to read for each row: by their index.
+        connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
         wanted = sa.func.message_query(
             sa.cast(owner, postgresql.UUID(as_uuid=False)), sa.cast(terms, postgresql.ARRAY(sa.Text))
         )
-        condition = search_table.c.grams.op("@@")(wanted)
-        # How rare the beginning of a trigram is Postgres cannot know: it would look through all rows for 20.
-        place = number + 0 if query.is_short else number
-    elif indexed:
-        match = _match(connection, terms)
-        if match is None:
-            return ()
-        number = place = _grams.c.rowid
-        condition = sa.literal_column("message_grams").op("MATCH")(match)
-        source = sa.join(_grams, search_table, search_table.c.number == number).join(message_table, _MESSAGE)
+        held = sa.select(number, message_id, search_table.c.owner_id).where(search_table.c.grams.op("@@")(wanted))
+        keys = held.cte("held").prefix_with("MATERIALIZED").c
+        found = sa.select(keys.number, keys.message_id).where(keys.owner_id == owner)
+        return _latest(connection, found, (keys.number, keys.message_id), query, before, limit)
+    match = _match(connection, terms)
+    if match is None:
+        return []
+    place = _grams.c.rowid
     found = (
-        sa.select(number.label("number"), search_table.c.message_id)
-        .select_from(source.join(chat_table, chat_table.c.id == message_table.c.chat_id))
-        .where(condition, owned_by(Actor(owner), search_table), *_conditions(query))
-        .where(sa.true() if before is None else number < before)
-        .order_by(place.desc())
-        .limit(limit)
+        sa.select(place.label("number"), message_id)
+        .join_from(_grams, search_table, number == place)
+        .where(sa.literal_column("message_grams").op("MATCH")(match), mine)
     )
-    return [Candidate(row.number, row.message_id) for row in connection.execute(found)]
+    return _latest(connection, found, (place, message_id), query, before, limit)
 
 
-_MESSAGE = message_table.c.id == search_table.c.message_id
+def _latest(
+    connection: sa.Connection,
+    found: sa.Select[*tuple[Any, ...]],
+    keys: tuple[sa.ColumnElement[int], sa.ColumnElement[str]],
+    query: Query,
+    before: int | None,
+    limit: int,
+) -> list[Candidate]:
+    """Return the latest of what is found, by its number and its message, where that is as the query wants it."""
+    number, message_id = keys
+    if query.is_filtered:
+        found = found.join(message_table, message_table.c.id == message_id)
+        found = found.join(chat_table, _CHAT).where(*_conditions(query))
+    if before is not None:
+        found = found.where(number < before)
+    # Of a few chats, not by going through all that there is in order until enough are of these.
+    place = number + 0 if query.is_narrow else number
+    return [Candidate(*row) for row in connection.execute(found.order_by(place.desc()).limit(limit))]
 
 
 def _indexed(terms: Sequence[str]) -> list[str]:
@@ -122,45 +150,45 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def look(
-    connection: sa.Connection, actor: Actor, found: Sequence[Candidate], finder: Finder
-) -> Sequence[tuple[int, Hit]]:
-    """Return those of the candidates that are the actor's and match, by their numbers, in the same order."""
+    connection: sa.Connection, actor: Actor, found: Sequence[Candidate], finder: Finder, *, most: int
+) -> Sequence[Hit]:
+    """Return, in the same order, the first of the candidates that are the actor's and match."""
+    numbers = dict(islice(_matching(connection, actor, found, finder), most))
     message, chat = message_table.c, chat_table.c
-    # By id alone: told the owner as well, SQLite would look through all that is theirs.
-    query = (
-        sa.select(
-            message.id,
-            message.owner_id,
-            message.chat_id,
-            message.role,
-            message.model,
-            message.created_at,
-            message.text,
-            chat.title,
-            chat.archived,
+    columns = (message.id, message.chat_id, message.role, message.model, message.created_at, message.text)
+    asked = sa.select(*columns, chat.title, chat.archived).join_from(message_table, chat_table, _CHAT)
+    leaves = tree.leaves(connection, list(numbers))
+    hits = [
+        Hit(
+            number=numbers[row.id],
+            chat_id=row.chat_id,
+            title=row.title,
+            archived=bool(row.archived),
+            message_id=row.id,
+            role=row.role,
+            model=row.model,
+            created_at=row.created_at,
+            leaf_id=leaves[row.id],
+            snippet=finder.snippet(row.text),
         )
-        .join_from(message_table, chat_table, chat.id == message.chat_id)
-        .where(message.id.in_([each.message_id for each in found]))
-    )
-    rows = {
-        row.id: row for row in connection.execute(query) if row.owner_id == actor.identity and finder.matches(row.text)
-    }
-    leaves = tree.leaves(connection, list(rows))
-    return [
-        (
-            each.number,
-            Hit(
-                chat_id=row.chat_id,
-                title=row.title,
-                archived=bool(row.archived),
-                message_id=row.id,
-                role=row.role,
-                model=row.model,
-                created_at=row.created_at,
-                leaf_id=leaves[row.id],
-                snippet=finder.snippet(row.text),
-            ),
-        )
-        for each in found
-        if (row := rows.get(each.message_id)) is not None
+        for row in connection.execute(asked.where(message.id.in_(numbers)))
     ]
+    return sorted(hits, key=lambda hit: hit.number, reverse=True)
+
+
+_CHAT = chat_table.c.id == message_table.c.chat_id
+
+
+def _matching(
+    connection: sa.Connection, actor: Actor, found: Sequence[Candidate], finder: Finder
+) -> Iterator[tuple[str, int]]:
+    """Give the ids and numbers of the candidates that match: of the first few, then of ever more together."""
+    message = message_table.c
+    start, size = 0, _AT_ONCE
+    while some := found[start : start + size]:
+        # By id alone: told the owner as well, SQLite would look through all that is theirs.
+        asked = sa.select(message.id, message.owner_id == actor.identity, message.text)
+        rows = connection.execute(asked.where(message.id.in_([each.message_id for each in some])))
+        matching = {message_id for message_id, is_theirs, text in rows if is_theirs and finder.matches(text)}
+        yield from ((each.message_id, each.number) for each in some if each.message_id in matching)
+        start, size = start + size, 2 * size
