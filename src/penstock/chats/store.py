@@ -52,18 +52,19 @@ def insert_chat(
 ) -> None:
     """Store a new chat without messages. Where its title is open a model may find a better one."""
     connection.execute(
-        sa.insert(chat_table).values(
-            id=chat_id,
-            owner_id=owner,
-            alias=alias,
-            title=title,
-            status="idle",
-            settings={},
-            origin=origin,
-            title_open=title_open,
-            created_at=now,
-            updated_at=now,
-        )
+        sa.insert(chat_table),
+        {
+            "id": chat_id,
+            "owner_id": owner,
+            "alias": alias,
+            "title": title,
+            "status": "idle",
+            "settings": {},
+            "origin": origin,
+            "title_open": title_open,
+            "created_at": now,
+            "updated_at": now,
+        },
     )
 
 
@@ -188,26 +189,27 @@ def insert_message(
         temporary.note(connection, chat_id=chat_id, message_id=message_id, owner=owner, parts=parts, now=now)
         parts, text = [], ""
     connection.execute(
-        sa.insert(message_table).values(
-            id=message_id,
-            chat_id=chat_id,
-            owner_id=owner,
-            parent_id=parent.id if parent else None,
-            depth=parent.depth + 1 if parent else 0,
-            jump_id=tree.jump_below(connection, tree.Node(parent.id, parent.depth)) if parent else None,
-            role=role,
-            client_id=client_id,
-            status=status,
-            parts=parts,
-            text=text,
-            model=model,
-            settings=dict(settings or {}),
-            run_id=run_id,
-            beside_id=beside_id,
-            is_temporary=is_temporary,
-            created_at=now,
-            completed_at=now if status == "completed" else None,
-        )
+        sa.insert(message_table),
+        {
+            "id": message_id,
+            "chat_id": chat_id,
+            "owner_id": owner,
+            "parent_id": parent.id if parent else None,
+            "depth": parent.depth + 1 if parent else 0,
+            "jump_id": tree.jump_below(connection, tree.Node(parent.id, parent.depth)) if parent else None,
+            "role": role,
+            "client_id": client_id,
+            "status": status,
+            "parts": parts,
+            "text": text,
+            "model": model,
+            "settings": dict(settings or {}),
+            "run_id": run_id,
+            "beside_id": beside_id,
+            "is_temporary": is_temporary,
+            "created_at": now,
+            "completed_at": now if status == "completed" else None,
+        },
     )
     attachments.hang(connection, message_id, files)
     return get_message(connection, Actor(owner), chat_id, message_id)

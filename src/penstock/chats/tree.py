@@ -76,10 +76,7 @@ def ancestor(connection: sa.Connection, node: Node, depth: int) -> Node:
 
 def path_ids(connection: sa.Connection, last_id: str, limit: int) -> Sequence[str]:
     """Return the ids of the path that ends with a message: up to `limit`, the last first."""
-    step = sa.select(message_table.c.id, message_table.c.parent_id)
-    path = step.where(message_table.c.id == last_id).cte("path", recursive=True)
-    path = path.union_all(step.where(message_table.c.id == path.c.parent_id))
-    return connection.scalars(sa.select(path.c.id).limit(limit)).all()
+    return connection.scalars(_PATH, {"last": last_id, "most": limit}).all()
 
 
 def end_below(connection: sa.Connection, chat_id: str, node: Node) -> Node:
@@ -185,4 +182,12 @@ def _paths_below() -> sa.Select[*tuple[Any, ...]]:
     return sa.select(walk.c.target_id, walk.c.last_id).where(walk.c.next_id.is_(None))
 
 
-_CHOSEN_PATHS, _ENDS_BELOW = _chosen_paths(), _paths_below()
+def _path() -> sa.Select[str]:
+    step = sa.select(message_table.c.id, message_table.c.parent_id)
+    path = step.where(message_table.c.id == sa.bindparam("last")).cte("path", recursive=True)
+    path = path.union_all(step.where(message_table.c.id == path.c.parent_id))
+    return sa.select(path.c.id).limit(sa.bindparam("most"))
+
+
+# Made once: to make a recursive statement takes as long as to run it.
+_PATH, _CHOSEN_PATHS, _ENDS_BELOW = _path(), _chosen_paths(), _paths_below()

@@ -1,5 +1,8 @@
 """Whose things are whose, in one place: every query for an owned thing goes through here."""
 
+from functools import cache
+from typing import Any
+
 import sqlalchemy as sa
 
 from penstock.actor import Actor, IdentityId
@@ -21,8 +24,17 @@ def find_owned(
     """
     if not is_id(row_id):
         return None
-    query = sa.select(table).where(table.c.id == row_id, owned_by(actor, table))
-    return connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+    query = _by_id(table, is_owned=actor.identity is not None, lock=lock)
+    return connection.execute(query, {"row": row_id, "owner": actor.identity}).mappings().one_or_none()
+
+
+@cache
+def _by_id(table: sa.Table, *, is_owned: bool, lock: bool) -> sa.Select[*tuple[Any, ...]]:
+    """Return the statement that finds a row: made once, for everything that is asked for begins with one."""
+    query = sa.select(table).where(table.c.id == sa.bindparam("row"))
+    if is_owned:
+        query = query.where(table.c.owner_id == sa.bindparam("owner"))
+    return query.with_for_update() if lock else query
 
 
 def move_owned(connection: sa.Connection, old: IdentityId, new: IdentityId) -> None:

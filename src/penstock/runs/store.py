@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.sql.functions import Function
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from penstock.actor import Actor, IdentityId
 from penstock.db.owned import find_owned, owned_by
@@ -62,19 +63,20 @@ def insert(
     )
     try:
         connection.execute(
-            sa.insert(run_table).values(
-                id=run_id,
-                kind=kind,
-                owner_id=owner,
-                chat_id=chat_id,
-                message_id=message_id,
-                status="queued",
-                place=place,
-                lane=lane,
-                model=model,
-                settings=dict(settings),
-                created_at=now,
-            )
+            sa.insert(run_table),
+            {
+                "id": run_id,
+                "kind": kind,
+                "owner_id": owner,
+                "chat_id": chat_id,
+                "message_id": message_id,
+                "status": "queued",
+                "place": place,
+                "lane": lane,
+                "model": model,
+                "settings": dict(settings),
+                "created_at": now,
+            },
         )
     except sa_exc.IntegrityError as error:
         if "uq_run_live_chat" in str(error.orig) or "run.chat_id" in str(error.orig):
@@ -161,7 +163,43 @@ def _lease_end(seconds: float) -> sa.ColumnElement[int]:
     return clock + int(seconds * 1000)
 
 
-_earlier = run_table.alias("earlier")
+def _claiming() -> TypedReturnsRows[tuple[Any, ...]]:
+    """Return the statement that claims: made once, as it is asked for again and again."""
+    earlier = run_table.alias("earlier")
+    has_to_wait = sa.exists().where(
+        earlier.c.chat_id == run_table.c.chat_id,
+        earlier.c.status.in_(LIVE),
+        earlier.c.place < run_table.c.place,
+    )
+    due = (
+        sa.select(run_table.c.id)
+        .where(
+            run_table.c.kind.in_(sa.bindparam("kinds", expanding=True)),
+            sa.or_(
+                sa.and_(run_table.c.status == "queued", sa.or_(run_table.c.stop_requested, ~has_to_wait)),
+                sa.and_(run_table.c.status == "running", run_table.c.lease_until < now_ms()),
+            ),
+        )
+        .order_by(run_table.c.created_at)
+        .limit(sa.bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        sa.update(run_table)
+        .where(run_table.c.id.in_(due))
+        .values(
+            status="running",
+            worker=sa.bindparam("claimant"),
+            epoch=run_table.c.epoch + 1,
+            attempts=run_table.c.attempts + 1,
+            lease_until=now_ms() + sa.bindparam("lease_ms"),
+            started_at=sa.func.coalesce(run_table.c.started_at, now_ms()),
+        )
+        .returning(*run_table.c)
+    )
+
+
+_CLAIMING = _claiming()
 
 
 def claim(
@@ -173,37 +211,8 @@ def claim(
     in its chat are over, which is for ever; two in one place have their turn together. One that is to be stopped asks
     nobody, and so need not wait for it.
     """
-    has_to_wait = sa.exists().where(
-        _earlier.c.chat_id == run_table.c.chat_id,
-        _earlier.c.status.in_(LIVE),
-        _earlier.c.place < run_table.c.place,
-    )
-    due = (
-        sa.select(run_table.c.id)
-        .where(
-            run_table.c.kind.in_(kinds),
-            sa.or_(
-                sa.and_(run_table.c.status == "queued", sa.or_(run_table.c.stop_requested, ~has_to_wait)),
-                sa.and_(run_table.c.status == "running", run_table.c.lease_until < now_ms()),
-            ),
-        )
-        .order_by(run_table.c.created_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    rows = connection.execute(
-        sa.update(run_table)
-        .where(run_table.c.id.in_(due))
-        .values(
-            status="running",
-            worker=worker,
-            epoch=run_table.c.epoch + 1,
-            attempts=run_table.c.attempts + 1,
-            lease_until=_lease_end(lease_seconds),
-            started_at=sa.func.coalesce(run_table.c.started_at, now_ms()),
-        )
-        .returning(*run_table.c)
-    ).mappings()
+    asked = {"claimant": worker, "kinds": list(kinds), "most": limit, "lease_ms": int(lease_seconds * 1000)}
+    rows = connection.execute(_CLAIMING, asked).mappings()
     runs = [_run(row) for row in rows]
     epochs: dict[int, int] = {}
     for run in runs:
