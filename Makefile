@@ -70,6 +70,10 @@ bench: setup-test .stamps/bench build ## Measure, and write bench/results/
 bench-web: setup-test build ## Measure the web app in a browser (half an hour), and write bench/results/web.json
 	PYTHONPATH=tests $(BIN)/python -m bench.web
 
+.PHONY: screens
+screens: setup-test build ## Take pictures of every page, and put them into docs/screens/
+	PYTHONPATH=tests $(BIN)/python -m acceptance.screens
+
 .PHONY: crash
 crash: setup-test build ## Kill everything in mid-answer, at full size (an hour), and write bench/results/crash.json
 	PYTHONPATH=tests $(BIN)/python -m acceptance.crash

@@ -25,7 +25,7 @@ def _of_answers() -> list[report.Bench]:
             storage.measure(embedded),
             wires.run(upstream),
             conversations.run("conversations-sqlite", "One process on SQLite", embedded),
-            builder_store.run("builder-sqlite", "One process on SQLite", embedded),
+            builder_store.run("builder-sqlite", "One process on SQLite", embedded, upstream),
             search.run("search-sqlite", "One process on SQLite", embedded),
         ]
         embedded.kill()
@@ -35,7 +35,7 @@ def _of_answers() -> list[report.Bench]:
         scaled.start()
         benches.insert(1, relay.run("relay-postgres", "Answers, two processes on Postgres", scaled, upstream))
         benches.append(conversations.run("conversations-postgres", "Two processes on Postgres", scaled))
-        benches.append(builder_store.run("builder-postgres", "Two processes on Postgres", scaled))
+        benches.append(builder_store.run("builder-postgres", "Two processes on Postgres", scaled, upstream))
         benches.append(search.run("search-postgres", "Two processes on Postgres", scaled))
         scaled.kill()
         postgres.close()

@@ -13,6 +13,7 @@ import httpx
 import sqlalchemy as sa
 
 from bench.report import Bench, line_of
+from harness import builds
 from harness.penstock import Penstock
 from penstock.actor import SYSTEM
 from penstock.db.database import Database, open_database
@@ -21,6 +22,7 @@ from penstock.kit.clock import wall_clock
 from penstock.kit.ids import new_id
 from penstock.projects import history, store
 from penstock.sandbox.base import Files
+from upstream.process import Upstream
 
 FILES, VERSIONS = 200, 100
 ROUNDS = 200
@@ -29,7 +31,12 @@ MODEL = "openai/stall-1-1"
 PARTS = ("blob", "manifest", "version_change", "version_patch")
 
 
-def run(name: str, about: str, penstock: Penstock) -> Bench:
+CODING = "openai/build-notes-64-5"
+"""Writes files, 64 characters every 5 ms."""
+BUILT = 20
+
+
+def run(name: str, about: str, penstock: Penstock, upstream: Upstream) -> Bench:
     """Fill a project; ask for versions beside answers, and switch among many versions beside one of few."""
     with penstock.client() as client:
         many, few = (_begin(client) for _ in range(2))
@@ -48,9 +55,11 @@ def run(name: str, about: str, penstock: Penstock) -> Bench:
             return client.post("/api/chat", json={"message": "Hello", "model": MODEL, "responseMode": "start"})
 
         ids = _in_turns(ask, chat)
+        first = sorted(_first_code(client, upstream) for _ in range(BUILT))
         switches = _in_turns(switch(many, VERSIONS), switch(few, 1))
         lines = [
             line_of("ids of a version that is asked for, p99", "ms", [_p99(ids[0])], [_p99(ids[1])], bar=50),
+            line_of("first code behind the provider's first byte, the longest of 20", "ms", [first[-1]], bar=100),
             line_of("files of a version among 100, p99", "ms", [_p99(switches[0])], [_p99(switches[1])], bar=20),
         ]
         if not penstock.database_url:
@@ -70,6 +79,17 @@ def run(name: str, about: str, penstock: Penstock) -> Bench:
 
 def _begin(client: httpx.Client) -> dict[str, Any]:
     return client.post("/api/projects", json={"prompt": "An API", "model": MODEL}).json()
+
+
+def _first_code(client: httpx.Client, upstream: Upstream) -> float:
+    """Return how long after the first byte of a provider's reply a reader has the first piece of a file, in ms."""
+    begun = builds.ask(client, "An API of notes", model=CODING)
+    for event in builds.follow(client, begun["runId"]):
+        if event["type"] == "data-code-chunk":
+            seen = time.monotonic()
+            client.post(f"/api/runs/{begun['runId']}/stop").raise_for_status()
+            return (seen - upstream.requests()[-1].started_at) * 1000
+    raise AssertionError("A build without code")
 
 
 def _in_turns(ours: Callable[[], httpx.Response], theirs: Callable[[], httpx.Response]) -> tuple[list[float], ...]:
