@@ -194,3 +194,21 @@ def test_where_it_is_not_wanted_nothing_is_taken_up(
             assert seen[0].cancelled_at is not None or seen[0].tokens == 300, "unless it was whole before"
     finally:
         penstock.kill()
+
+
+def test_one_that_does_not_begin_in_time_is_left_for_the_next_of_its_route(tmp_path: Path, server: Upstream) -> None:
+    """C5: though the provider goes on with it, and could be asked for it again; it is told to make no more."""
+    routes = tmp_path / "routes.toml"
+    routes.write_text('[routes.patient]\nmodels = ["openai/stall-first", "openai/echo-3-1"]\n')
+    environment = background(server, PENSTOCK_ROUTES=str(routes), PENSTOCK_FIRST_TOKEN_TIMEOUT="0.3")
+    penstock = Penstock(folder=tmp_path, environment=environment).start()
+    with penstock.client() as client:
+        answer = ask(client, message="x", model="route/patient")
+        chat = client.get(f"/api/chats/{answer.start['chatId']}").json()
+    penstock.kill()
+    assert (answer.text, answer.end["status"]) == (expected_text("echo-3-1"), "completed")
+    record = chat["messages"]["items"][-1]["record"]
+    assert (record["model"], record["reason"]) == ("openai/echo-3-1", "provider_timeout_first")
+    left, asked = server.requests()
+    assert (left.attached, asked.attached) == (0, 0)
+    assert left.cancelled_at is not None

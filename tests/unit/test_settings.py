@@ -90,6 +90,12 @@ def test_a_variable_sets_its_field(variable: str, text: str, name: str, value: o
     assert getattr(read_settings({variable: text}), name) == value
 
 
+def test_numbered_variables_are_further_keys_of_the_house() -> None:
+    """C3: in the order of their numbers, after the one without; gaps end nothing."""
+    environment = {"NVIDIA_API_KEY_2": "third", "NVIDIA_API_KEY": "first", "NVIDIA_API_KEY_1": "second"}
+    assert read_settings(environment).nvidia_api_keys == ("first", "second", "third")
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "mend"),
     [

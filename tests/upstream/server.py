@@ -215,6 +215,8 @@ class Background:
 
     async def _make(self) -> None:
         self._add(self._form.opening())
+        if self.script.kind == "stall-first":
+            await asyncio.Event().wait()
         begun = time.monotonic()
         for index in range(self.script.tokens):
             await asyncio.sleep(max(0.0, begun + (index + 1) * self.script.gap - time.monotonic()))

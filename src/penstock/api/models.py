@@ -18,6 +18,8 @@ class CapabilitiesShape(Shape):
     images: bool
     tools: bool
     sampling: bool = Field(description="It takes a temperature.")
+    max_temperature: int
+    efforts: list[str] | None = Field(description="How long it can be told to reason. None: nobody knows.")
 
 
 class PriceShape(Shape):

@@ -44,6 +44,13 @@ def check_settings(settings: Mapping[str, Any], model: Model) -> None:
         raise SettingInvalid(f"{name} answers with at most {most:,} tokens.", setting="maxTokens", limit=most)
     if settings.get("temperature") is not None and not can.sampling:
         raise SettingInvalid(f"{name} takes no temperature.", setting="temperature")
+    temperature = settings.get("temperature")
+    if temperature is not None and temperature > can.max_temperature:
+        limit = can.max_temperature
+        raise SettingInvalid(f"{name} takes a temperature of at most {limit}.", setting="temperature", limit=limit)
     effort = settings.get("reasoningEffort")
     if effort not in {None, "none"} and model.is_known and not can.reasoning:
         raise SettingInvalid(f"{name} does not reason before it answers.", setting="reasoningEffort")
+    if effort is not None and can.efforts is not None and effort not in can.efforts:
+        words = f"{', '.join(can.efforts[:-1])} or {can.efforts[-1]}"
+        raise SettingInvalid(f"{name} takes {words} as its reasoning effort.", setting="reasoningEffort")

@@ -260,11 +260,13 @@ def encode_request(request: ChatRequest, *, max_tokens: int = MAX_TOKENS, shows_
         body["system"] = system
     if request.temperature is not None:
         body["temperature"] = request.temperature
-    # A model that has to call a tool may not think before.
-    if shows_thinking and request.must_call is None:
+    # A model that has to call a tool may not think before, and one that thinks takes no temperature.
+    # Source: platform.claude.com/docs, "Extended thinking", feature compatibility.
+    effort = request.reasoning_effort
+    if shows_thinking and effort != "none" and request.must_call is None and request.temperature is None:
         body["thinking"] = {"type": "adaptive", "display": "summarized"}
-    if request.reasoning_effort is not None:
-        body["output_config"] = {"effort": request.reasoning_effort}
+    if effort not in {None, "none"}:
+        body["output_config"] = {"effort": effort}
     if request.tools:
         body["tools"] = [
             {"name": tool.name, "description": tool.description, "input_schema": tool.schema} for tool in request.tools
@@ -308,8 +310,5 @@ def _blocks(turn: ChatTurn) -> list[Any]:
     # A text of nothing but white space is refused.
     if turn.text.strip():
         blocks.append({"type": "text", "text": turn.text})
-    blocks += [
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": msgspec.Raw((call.arguments or "{}").encode())}
-        for call in turn.calls
-    ]
+    blocks += [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.decoded()} for call in turn.calls]
     return blocks

@@ -102,6 +102,9 @@ class Image:
     data: bytes = field(repr=False)
 
 
+_arguments = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
 @dataclass(frozen=True, kw_only=True)
 class ToolCall:
     """A call that the model made in an earlier turn."""
@@ -109,9 +112,19 @@ class ToolCall:
     id: str
     name: str
     arguments: str
-    """JSON text of an object."""
+    """JSON text of an object; where a model has erred, or a program, any text."""
     state: str = ""
     """As its ToolStart had it."""
+
+    def decoded(self) -> Mapping[str, Any]:
+        """Return the arguments as an object, for vendors that take nothing else: what is none is put into one.
+
+        Their values are kept as they are written.
+        """
+        try:
+            return _arguments.decode(self.arguments or "{}")
+        except (msgspec.DecodeError, UnicodeError):
+            return {"arguments": self.arguments}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +198,9 @@ class Capabilities:
     """It can call tools."""
     sampling: bool = True
     """It takes a temperature."""
+    max_temperature: int = 2
+    efforts: Sequence[str] | None = None
+    """How long it can be told to reason, of the words of a request. None: not known, its server decides."""
     continues_prefix: bool = False
     """Given the beginning of its answer, the model goes on exactly after it."""
 

@@ -39,6 +39,7 @@ _STATUSES: Mapping[int, ErrorKind] = {
     403: ErrorKind.AUTH,
     404: ErrorKind.NOT_FOUND,
     408: ErrorKind.SERVER,
+    409: ErrorKind.SERVER,
     429: ErrorKind.RATE_LIMIT,
     503: ErrorKind.OVERLOADED,
     529: ErrorKind.OVERLOADED,
@@ -52,6 +53,7 @@ _REASONS: Mapping[str, ErrorKind] = {
     "invalid_prompt": ErrorKind.BAD_REQUEST,
     "model_not_found": ErrorKind.NOT_FOUND,
     "rate_limit_exceeded": ErrorKind.RATE_LIMIT,
+    "server_error": ErrorKind.SERVER,
     # Anthropic: docs/en/api/errors. Some are OpenAI's too.
     "api_error": ErrorKind.SERVER,
     "authentication_error": ErrorKind.AUTH,

@@ -232,6 +232,12 @@ def encode_request(request: ChatRequest, *, is_reasoning: bool = False) -> bytes
     return msgspec.json.encode(body)
 
 
+_BUDGETED = re.compile(r"gemini-2\.5")
+"""They take a number of tokens where later ones take a word. Source: ai.google.dev/gemini-api/docs/thinking."""
+_BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24_576}
+"""As Google's own server of the OpenAI format has them (ai.google.dev/gemini-api/docs/openai, "Thinking")."""
+
+
 def _config(request: ChatRequest, *, is_reasoning: bool) -> dict[str, Any]:
     config: dict[str, Any] = {}
     if request.temperature is not None:
@@ -240,8 +246,13 @@ def _config(request: ChatRequest, *, is_reasoning: bool) -> dict[str, Any]:
         config["maxOutputTokens"] = request.max_tokens
     if is_reasoning:
         config["thinkingConfig"] = {"includeThoughts": True}
-    if request.reasoning_effort is not None:
-        config["thinkingConfig"] = {**config.get("thinkingConfig", {}), "thinkingLevel": request.reasoning_effort}
+    if (effort := request.reasoning_effort) is not None:
+        told = (
+            {"thinkingBudget": _BUDGETS.get(effort, -1)}
+            if _BUDGETED.match(request.model)
+            else {"thinkingLevel": effort}
+        )
+        config["thinkingConfig"] = {**config.get("thinkingConfig", {}), **told}
     return config
 
 
@@ -259,7 +270,7 @@ def _parts(turn: ChatTurn, unsigned: str) -> list[dict[str, Any]]:
 
 
 def _function_call(call: ToolCall, unsigned: str) -> dict[str, Any]:
-    part: dict[str, Any] = {"functionCall": {**_named(call), "args": msgspec.Raw((call.arguments or "{}").encode())}}
+    part: dict[str, Any] = {"functionCall": {**_named(call), "args": call.decoded()}}
     signature = call.state or unsigned
     return {**part, "thoughtSignature": signature} if signature else part
 

@@ -8,7 +8,7 @@ stands for models that came later.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from penstock.providers.base import Capabilities, Model, Price
@@ -125,8 +125,13 @@ _OPENAI = Vendor(
     ),
 )
 
-_CLAUDE_5 = _sees(1_000_000, 128_000, reasoning=True, sampling=False)
-_CLAUDE_46 = _sees(1_000_000, 128_000, reasoning=True)
+_CLAUDE_5 = replace(
+    _sees(1_000_000, 128_000, reasoning=True, sampling=False),
+    efforts=("none", "low", "medium", "high", "xhigh", "max"),
+)
+_CLAUDE_46 = replace(
+    _sees(1_000_000, 128_000, reasoning=True), max_temperature=1, efforts=("none", "low", "medium", "high", "max")
+)
 
 
 def _prefilled(window: int, output: int) -> Capabilities:
@@ -134,7 +139,9 @@ def _prefilled(window: int, output: int) -> Capabilities:
 
     It would also think, but not both at once; then text that survives is worth more.
     """
-    return Capabilities(context_window=window, max_output=output, images=True, tools=True, continues_prefix=True)
+    return Capabilities(
+        context_window=window, max_output=output, images=True, tools=True, max_temperature=1, continues_prefix=True
+    )
 
 
 _ANTHROPIC = Vendor(
@@ -163,7 +170,8 @@ _ANTHROPIC = Vendor(
     ),
 )
 
-_GEMINI = _sees(1_048_576, 65_536, reasoning=True)
+_GEMINI = replace(_sees(1_048_576, 65_536, reasoning=True), efforts=("minimal", "low", "medium", "high"))
+_GEMINI_25 = replace(_GEMINI, efforts=("none", "minimal", "low", "medium", "high"))
 
 _GOOGLE = Vendor(
     id="google",
@@ -177,8 +185,8 @@ _GOOGLE = Vendor(
         # Until the end of November 2026 at half the price.
         _model("google", "gemini-4-argon", "Gemini 4 Argon", _GEMINI, (4, 20)),
         _model("google", "gemini-2.5-pro", "Gemini 2.5 Pro", _GEMINI, (1.25, 10)),
-        _model("google", "gemini-2.5-flash", "Gemini 2.5 Flash", _GEMINI, (0.3, 2.5)),
-        _model("google", "gemini-2.5-flash-lite", "Gemini 2.5 Flash-Lite", _GEMINI, (0.1, 0.4)),
+        _model("google", "gemini-2.5-flash", "Gemini 2.5 Flash", _GEMINI_25, (0.3, 2.5)),
+        _model("google", "gemini-2.5-flash-lite", "Gemini 2.5 Flash-Lite", _GEMINI_25, (0.1, 0.4)),
     ),
     families=(
         _family(r"gemma", Capabilities(context_window=131_072, max_output=8192, images=True)),

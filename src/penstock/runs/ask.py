@@ -1,6 +1,7 @@
 """Asks a model until an answer is there or cannot be had: taken up, asked for again, or asked for another way."""
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,6 +13,7 @@ from penstock.providers.base import (
     Capabilities,
     ChatRequest,
     Delta,
+    ErrorKind,
     Handle,
     Model,
     Provider,
@@ -19,6 +21,9 @@ from penstock.providers.base import (
 )
 from penstock.providers.router import Journey, Way
 
+logger = logging.getLogger(__name__)
+
+_CANCEL_SECONDS = 2
 _RETRIES = 3
 _RETRY_BASE_SECONDS = 0.5
 _RETRY_CAP_SECONDS = 8.0
@@ -106,14 +111,16 @@ async def ask(listener: Listener, prepared: Prepared, *, retries: int = _RETRIES
             if handle is not None and error.is_gone:
                 listener.handle = None
                 continue
-            if listener.handle is None or not error.is_lost:
-                if listener.has_heard:
-                    raise
-                if (other := prepared.fallback(error)) is not None:
-                    prepared, listener.handle = other, None
-                    listener.choose(other)
-                    continue
-                if not error.retryable:
+            goes_on = listener.handle is not None and error.is_lost
+            # What goes on without us is waited for, though not by whoever could be asked another way, and not for ever.
+            is_late = error.kind is ErrorKind.TIMEOUT_FIRST or retry == retries
+            if not listener.has_heard and (is_late or not goes_on) and (other := prepared.fallback(error)) is not None:
+                await _let_go(provider, listener.handle)
+                prepared, listener.handle, retry = other, None, 0
+                listener.choose(other)
+                continue
+            if not goes_on:
+                if listener.has_heard or not error.retryable:
                     raise
                 listener.handle = None
             if retry == retries:
@@ -122,6 +129,17 @@ async def ask(listener: Listener, prepared: Prepared, *, retries: int = _RETRIES
             retry += 1
         else:
             return
+
+
+async def _let_go(provider: Provider, handle: Handle | None) -> None:
+    """Let a provider make no more of an answer that somebody else is asked for now."""
+    if handle is not None and isinstance(provider, Attachable):
+        try:
+            async with asyncio.timeout(_CANCEL_SECONDS):
+                await provider.cancel(handle)
+        except (ProviderError, TimeoutError) as error:
+            # It costs tokens, but nobody sees it; and the provider forgets the answer by itself.
+            logger.info("An answer of %s could not be cancelled: %s", provider.id, error)
 
 
 async def _relay(listener: Listener, answer: AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]) -> None:

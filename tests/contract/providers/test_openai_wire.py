@@ -73,7 +73,7 @@ async def test_without_a_key_none_is_sent(build: Build, upstream: Upstream) -> N
     ("model", "kind", "status"),
     [
         ("status-503", ErrorKind.OVERLOADED, 503),
-        ("json-error", ErrorKind.FAILED, None),
+        ("json-error", ErrorKind.SERVER, None),
     ],
 )
 async def test_a11_a_refusal_is_raised_on_entering_with_its_kind(

@@ -125,7 +125,7 @@ async def test_c2_reasoning_comes_before_the_text_in_every_format(direct: Make) 
         ("reset-3", {ErrorKind.TRUNCATED}),
         ("error-3", {ErrorKind.FAILED, ErrorKind.SERVER}),
         ("error-limit-3", {ErrorKind.RATE_LIMIT}),
-        ("error-finish-3", {ErrorKind.FAILED}),
+        ("error-finish-3", {ErrorKind.FAILED, ErrorKind.SERVER}),
         ("malformed-3", {ErrorKind.PROTOCOL}),
     ],
 )

@@ -303,11 +303,17 @@ def test_a7_a_prefix_is_the_beginning_of_the_answer_without_its_last_white_space
 
 
 def test_settings_are_sent_as_the_format_names_them() -> None:
-    request = ChatRequest(model="m", turns=(), temperature=0.5, max_tokens=7, reasoning_effort="low")
-    body = sent(request, shows_thinking=True)
-    assert (body["temperature"], body["max_tokens"]) == (0.5, 7)
+    body = sent(ChatRequest(model="m", turns=(), max_tokens=7, reasoning_effort="low"), shows_thinking=True)
+    assert body["max_tokens"] == 7
     assert body["thinking"] == {"type": "adaptive", "display": "summarized"}
     assert body["output_config"] == {"effort": "low"}
+
+
+@pytest.mark.parametrize("settings", [{"temperature": 0.5}, {"reasoning_effort": "none"}])
+def test_it_does_not_think_where_it_may_not_or_shall_not(settings: dict[str, Any]) -> None:
+    body = sent(ChatRequest(model="m", turns=(), **settings), shows_thinking=True)
+    assert body.get("temperature") == settings.get("temperature")
+    assert not {"thinking", "output_config"} & body.keys()
 
 
 async def test_a_prefix_is_refused_for_a_model_that_cannot() -> None:

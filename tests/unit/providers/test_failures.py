@@ -70,7 +70,7 @@ def test_a11_a_status_decides_the_kind_and_whether_to_try_again(
         (Report(code="rate_limit_exceeded", type="requests"), ErrorKind.RATE_LIMIT),
         (Report(code=None, type="overloaded_error"), ErrorKind.OVERLOADED),
         (Report(code="insufficient_quota"), ErrorKind.RATE_LIMIT),
-        (Report(code="whatever", type="server_error"), ErrorKind.FAILED),
+        (Report(code="whatever", type="server_error"), ErrorKind.SERVER),
         (Report(code=7), ErrorKind.FAILED),
         (Report(), ErrorKind.FAILED),
     ],

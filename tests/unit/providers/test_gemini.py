@@ -191,6 +191,12 @@ def test_gemini_s_settings_have_their_place() -> None:
     }
 
 
+@pytest.mark.parametrize(("effort", "budget"), [("none", 0), ("low", 1024), ("medium", 8192), ("high", 24_576)])
+def test_an_older_gemini_is_told_how_many_tokens_to_think(effort: str, budget: int) -> None:
+    request = ChatRequest(model="gemini-2.5-flash", turns=(), reasoning_effort=effort)
+    assert sent(request)["generationConfig"] == {"thinkingConfig": {"thinkingBudget": budget}}
+
+
 def test_c2_calls_go_back_with_their_signature_and_all_results_together() -> None:
     calls = (
         ToolCall(id="call_0", name="weather", arguments='{"city":"Oslo"}', state="c2ln"),

@@ -181,7 +181,7 @@ STREAMS: dict[str, tuple[bytes, Sequence[Delta], ErrorKind | None]] = {
     "error object": (
         choice(content="Hel") + event({"error": {"message": "m", "type": "server_error"}}) + choice(content="lo"),
         [HELLO[0]],
-        ErrorKind.FAILED,
+        ErrorKind.SERVER,
     ),
     "error text": (choice(content="Hel") + event({"error": "m"}), [HELLO[0]], ErrorKind.FAILED),
     "error with a status": (event({"error": {"code": 429, "message": "m"}}), [], ErrorKind.RATE_LIMIT),

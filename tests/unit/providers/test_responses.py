@@ -200,7 +200,7 @@ STREAMS: dict[str, Case] = {
     "[DONE] is not an end of ours": (said(begun(), "Hel").bytes, [Text("Hel")], ErrorKind.TRUNCATED),
     "nothing at all": (b"", [], ErrorKind.TRUNCATED),
     "half an event": (said(begun(), "Hel").bytes + b'data: {"type":"resp', [Text("Hel")], ErrorKind.TRUNCATED),
-    "failed": (failed(said(begun(), "Hel"), "server_error").bytes, [Text("Hel")], ErrorKind.FAILED),
+    "failed": (failed(said(begun(), "Hel"), "server_error").bytes, [Text("Hel")], ErrorKind.SERVER),
     "failed for its rate": (failed(begun(), "rate_limit_exceeded").bytes, [], ErrorKind.RATE_LIMIT),
     "an error as documented": (
         said(begun(), "Hel").add("error", code="rate_limit_exceeded", message="secret detail", param=None).bytes,

@@ -6,12 +6,14 @@ export interface Settings {
   reasoningEffort?: Effort
 }
 
-export const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
-type Effort = (typeof efforts)[number]
+const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
+export type Effort = (typeof efforts)[number]
 
 interface Capabilities {
   sampling: boolean
+  maxTemperature: number
   reasoning: boolean
+  efforts: readonly string[] | null
   maxOutput: number | null
   contextWindow: number
 }
@@ -22,10 +24,17 @@ export function fitting(settings: Settings, can: Capabilities | undefined): Sett
   const most = can ? (can.maxOutput ?? can.contextWindow) : Infinity
   return {
     ...(systemPrompt !== undefined && { systemPrompt }),
-    ...(temperature !== undefined && can?.sampling !== false && { temperature }),
+    ...(temperature !== undefined &&
+      can?.sampling !== false && { temperature: Math.min(temperature, can?.maxTemperature ?? Infinity) }),
     ...(maxTokens !== undefined && { maxTokens: Math.min(maxTokens, most) }),
-    ...(reasoningEffort !== undefined && can?.reasoning !== false && { reasoningEffort }),
+    ...(reasoningEffort !== undefined && effortsOf(can).includes(reasoningEffort) && { reasoningEffort }),
   }
+}
+
+/** How long a model can be told to reason: whatever is asked, of one that nobody knows. */
+export function effortsOf(can: Pick<Capabilities, 'reasoning' | 'efforts'> | undefined): readonly Effort[] {
+  if (can?.reasoning === false) return []
+  return efforts.filter((effort) => can?.efforts?.includes(effort) ?? true)
 }
 
 /** Settings as they were stored, whoever stored them. */

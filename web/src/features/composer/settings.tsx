@@ -1,6 +1,6 @@
 import { type SyntheticEvent, useState } from 'react'
 import type { Model } from '@/api/client'
-import { type Settings, efforts, settingsFrom } from '@/lib/settings'
+import { type Effort, type Settings, effortsOf, settingsFrom } from '@/lib/settings'
 import { Button } from '@/ui/button'
 import { Area, Field, Select } from '@/ui/field'
 import { Sheet } from '@/ui/sheet'
@@ -12,7 +12,15 @@ interface SettingsSheetProps {
   onClose: () => void
 }
 
-const effortNames = ['No reasoning', 'Least', 'Little', 'Medium', 'Much', 'Very much', 'Most']
+const effortNames: Record<Effort, string> = {
+  none: 'No reasoning',
+  minimal: 'Least',
+  low: 'Little',
+  medium: 'Medium',
+  high: 'Much',
+  xhigh: 'Very much',
+  max: 'Most',
+}
 
 /** How the model shall answer in this chat, from the next message on. What is left empty the model decides. */
 export default function SettingsSheet({ model, settings, onSave, onClose }: SettingsSheetProps) {
@@ -21,6 +29,7 @@ export default function SettingsSheet({ model, settings, onSave, onClose }: Sett
   const [systemPrompt, setSystemPrompt] = useState(settings.systemPrompt ?? '')
   const [effort, setEffort] = useState<string>(settings.reasoningEffort ?? '')
   const can = model?.capabilities
+  const efforts = effortsOf(can)
   const most = can?.maxOutput ?? can?.contextWindow
   const onSubmit = (event: SyntheticEvent): void => {
     event.preventDefault()
@@ -49,7 +58,9 @@ export default function SettingsSheet({ model, settings, onSave, onClose }: Sett
             setSystemPrompt(target.value)
           }}
         />
-        {can?.sampling !== false && <Temperature value={temperature} onChange={setTemperature} />}
+        {can?.sampling !== false && (
+          <Temperature value={temperature} most={can?.maxTemperature ?? 2} onChange={setTemperature} />
+        )}
         <Field
           label="Longest answer, in tokens"
           type="number"
@@ -63,12 +74,12 @@ export default function SettingsSheet({ model, settings, onSave, onClose }: Sett
             setMaxTokens(target.value)
           }}
         />
-        {can?.reasoning !== false && (
+        {efforts.length > 0 && (
           <Select
             label="Reasoning"
             options={[
               { value: '', name: 'As the model likes' },
-              ...efforts.map((value, index) => ({ value, name: effortNames[index] ?? value })),
+              ...efforts.map((value) => ({ value, name: effortNames[value] })),
             ]}
             value={effort}
             onChange={({ target }) => {
@@ -89,10 +100,11 @@ export default function SettingsSheet({ model, settings, onSave, onClose }: Sett
 
 interface TemperatureProps {
   value: number | undefined
+  most: number
   onChange: (value: number | undefined) => void
 }
 
-function Temperature({ value, onChange }: TemperatureProps) {
+function Temperature({ value, most, onChange }: TemperatureProps) {
   return (
     <div>
       <div className="mb-1.5 flex items-baseline justify-between gap-3 text-sm">
@@ -122,9 +134,9 @@ function Temperature({ value, onChange }: TemperatureProps) {
         id="temperature"
         type="range"
         min={0}
-        max={2}
+        max={most}
         step={0.1}
-        value={value ?? 1}
+        value={value ?? most / 2}
         className={`w-full accent-accent ${value === undefined ? 'opacity-60' : ''}`}
         onChange={({ target }) => {
           onChange(target.valueAsNumber)
