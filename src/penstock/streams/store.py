@@ -215,24 +215,28 @@ def _head_for(append: Append, streams: _Streams, producers: _Producers) -> Head:
     return Head(stream_id=append.stream_id, tail=tail, closed=closed, epoch=epoch, sequence=sequence)
 
 
+_IDS: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
+# Made once, as nothing is asked for so often.
+_HEADS = (
+    sa.select(stream_table.c.id, stream_table.c.tail, stream_table.c.closed)
+    .where(stream_table.c.id.in_(_IDS), stream_table.c.deleted.is_(False))
+    .order_by(stream_table.c.id)
+    .with_for_update()
+)
+_PRODUCERS = sa.select(
+    producer_table.c.stream_id, producer_table.c.producer_id, producer_table.c.epoch, producer_table.c.sequence
+).where(producer_table.c.stream_id.in_(_IDS))
+
+
 def _lock_heads(connection: sa.Connection, appends: Sequence[Append]) -> tuple[_Streams, _Producers]:
     """Read where the streams stand, and keep other processes from moving them until the transaction ends."""
     ids = sorted({append.stream_id for append in appends})
-    columns = stream_table.c
     # Locked in the order of ids, so that two processes cannot wait for each other. SQLite has one writer anyway.
-    rows = connection.execute(
-        sa.select(columns.id, columns.tail, columns.closed)
-        .where(columns.id.in_(ids), columns.deleted.is_(False))
-        .order_by(columns.id)
-        .with_for_update()
-    )
+    rows = connection.execute(_HEADS, {"ids": ids})
     streams: _Streams = {stream_id: (Position(tail), bool(closed)) for stream_id, tail, closed in rows}
     if all(append.producer is None for append in appends):
         return streams, {}
-    made = producer_table.c
-    known = connection.execute(
-        sa.select(made.stream_id, made.producer_id, made.epoch, made.sequence).where(made.stream_id.in_(ids))
-    )
+    known = connection.execute(_PRODUCERS, {"ids": ids})
     return streams, {(stream_id, name): (epoch, sequence) for stream_id, name, epoch, sequence in known}
 
 
