@@ -39,17 +39,26 @@ test-full: test ## Run the long tests as well
 	$(BIN)/pytest -m "" tests
 
 .PHONY: check
-check: setup-test .stamps/generated ## Check format, lint, types, import contracts, documents
+check: setup-test build ## Check format, lint, types, import contracts, documents
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 check-types check-web check-python
+
+.PHONY: check-types
+check-types:
+	web/node_modules/.bin/pyright --project pyproject.toml
+
+.PHONY: check-python
+check-python:
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	web/node_modules/.bin/pyright --project pyproject.toml
 	$(BIN)/lint-imports
 	$(BIN)/penstock openapi | diff -u protocol/openapi.json - || { echo "protocol/openapi.json is old: run make openapi"; exit 1; }
+
+.PHONY: check-web
+check-web:
 	npm --prefix web run --silent format:check
 	npm --prefix web run --silent lint
 	npm --prefix web run --silent typecheck
 	npm --prefix web run --silent knip
-	$(MAKE) --no-print-directory build
 	npm --prefix web run --silent size
 
 .PHONY: format

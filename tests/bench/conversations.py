@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -34,6 +35,14 @@ def run(name: str, about: str, penstock: Penstock) -> Bench:
         long, short = (fill(penstock, client, owner, length) for length in (LONG, SHORT))
         know_tables(penstock)
 
+        def walk(path: Sequence[str]) -> float:
+            """Go through a whole chat page by page, and return by how many MB the server has grown."""
+            before, cursor = _memory(penstock), f"{path[-1]}_older_{len(path) - 2}"
+            while cursor:
+                found = client.get(f"/api/chats/{path[0]}/messages", params={"cursor": cursor, "limit": 200}).json()
+                cursor = found["nextCursor"]
+            return max(0.0, _memory(penstock) - before)
+
         def page(path: Sequence[str], depth: int) -> Callable[[], httpx.Response]:
             cursor = f"{path[-1]}_older_{min(depth, len(path) - 2)}"
             return lambda: client.get(f"/api/chats/{path[0]}/messages", params={"cursor": cursor})
@@ -51,6 +60,7 @@ def run(name: str, about: str, penstock: Penstock) -> Bench:
                 ),
                 _line("a page in its middle", page(long, LONG // 2), page(short, SHORT)),
                 _line("the page of its beginning", page(long, SHORT - 1), page(short, SHORT)),
+                line_of("grown by going through all of it", "MB", [walk(long)], [walk(short)]),
                 *_files(penstock),
             ],
         )
@@ -66,6 +76,12 @@ def _line(name: str, ours: Callable[[], httpx.Response], theirs: Callable[[], ht
     return line_of(name, "ms", *taken, **more)
 
 
+def _memory(penstock: Penstock) -> float:
+    """Return the megabytes that the serving process has."""
+    status = Path(f"/proc/{penstock.processes['web'].pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
 def _files(penstock: Penstock) -> list[Line]:
     """Bring chats in, and take them away: each costs the same, however many they are."""
     with penstock.client() as many, penstock.client() as few:
@@ -77,7 +93,10 @@ def _files(penstock: Penstock) -> list[Line]:
                 began = time.perf_counter()
                 assert client.get("/api/export", timeout=600).status_code == 200
                 kept.append((time.perf_counter() - began) * 1000 / count)
-    return [line_of("bring in a chat", "ms", *brought), line_of("take away a chat", "ms", *sent)]
+        listed = _line(
+            f"the first page of {MANY:,} chats", lambda: many.get("/api/chats"), lambda: few.get("/api/chats")
+        )
+    return [listed, line_of("bring in a chat", "ms", *brought), line_of("take away a chat", "ms", *sent)]
 
 
 def _bring(client: httpx.Client, count: int) -> float:

@@ -228,6 +228,11 @@ def test_bad_input_about_where_chats_are_kept_changes_nothing(penstock: Penstock
         inner = client.post("/api/folders", json={"name": "Inner", "parentId": outer["id"]}).json()
         chat = client.post("/api/chats", json={"title": "Mine"}).json()
         template = client.post("/api/templates", json={"name": "T", "text": "{{n}}"}).json()
+        other = client.post("/api/chats", json={"title": "Other"}).json()
+        for text in ("one", "two"):
+            client.post(f"/api/chats/{other['id']}/messages", json={"message": text}).raise_for_status()
+        cursor = client.get(f"/api/chats/{other['id']}/messages", params={"limit": 1}).json()["nextCursor"]
+        assert client.get(f"/api/chats/{other['id']}/messages", params={"cursor": cursor}).status_code == 200
         before = [client.get(path).json() for path in ("/api/chats", "/api/folders", "/api/templates")]
         path = f"/api/chats/{chat['id']}"
         cases: list[tuple[str, str, Any, int, str]] = [
@@ -236,6 +241,7 @@ def test_bad_input_about_where_chats_are_kept_changes_nothing(penstock: Penstock
             ("PATCH", path, {"tags": ["  "]}, 422, "input_invalid"),
             ("PATCH", path, {"title": "Taken", "folderId": "x"}, 404, "folder_not_found"),
             ("PATCH", path, {"title": "Taken", "leafId": "x"}, 404, "message_not_found"),
+            ("GET", f"{path}/messages?cursor={cursor}", None, 422, "cursor_invalid"),
             ("PATCH", f"/api/folders/{outer['id']}", {"parentId": inner["id"]}, 409, "folder_inside_itself"),
             ("PATCH", f"/api/folders/{outer['id']}", {"parentId": outer["id"]}, 409, "folder_inside_itself"),
             ("POST", "/api/folders", {"name": "x" * 101}, 422, "input_invalid"),
