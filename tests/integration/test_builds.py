@@ -1,17 +1,20 @@
 """E1, E2, E4, E7, E8, E10, E11, E12, E13: from a prompt to a version that runs, over HTTP, with a real sandbox."""
 
 import io
+import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from harness.builds import STAGES, ask, files_of, find, follow, log_of, version_of
+from harness.builds import STAGES, Event, ask, files_of, find, follow, log_of, version_of
 from harness.penstock import Penstock, openai_at
+from harness.proxy import Proxy
 from harness.sandbox import SHARED
-from upstream.process import Upstream
+from upstream.process import Seen, Upstream
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,34 @@ def previewed(client: httpx.Client, builder: Penstock, project: str, version: st
     name = httpx.URL(shown["url"]).host
     headers = {"host": f"{name}:{builder.port}", "x-preview-token": shown["token"]}
     return client.get(path, headers=headers).json()
+
+
+def committed(client: httpx.Client, prompt: str, model: str) -> Event:
+    """Return the first version of a project, once it has its files; its checks are stopped, if they go on."""
+    asked = ask(client, prompt, model=model)
+    wait_for_files(client, asked)
+    client.post(f"/api/projects/{asked['projectId']}/versions/{asked['versionId']}/stop")
+    assert client.get(f"/api/projects/{asked['projectId']}").json()["headId"] == asked["versionId"]
+    return asked
+
+
+def wait_for_files(client: httpx.Client, asked: Event) -> list[Event]:
+    """Return the events up to the first check of all files: finished ones are checked before that."""
+    events: list[Event] = []
+    for event in follow(client, asked["runId"]):
+        events.append(event)
+        if event["type"] == "data-check-update" and find(events, "step-start", step="apply"):
+            break
+    return events
+
+
+def asked_with(upstream: Upstream, words: str) -> Sequence[Seen]:
+    """Return what models were asked in whose conversation these words are."""
+    return [each for each in upstream.requests() if words in str(each.body)]
+
+
+def last_turn(seen: Seen) -> str:
+    return seen.body["messages"][-1]["content"]
 
 
 def test_prompts_become_versions_that_run_and_can_be_compared_restored_and_downloaded(
@@ -87,6 +118,14 @@ def test_what_a_test_finds_is_mended(client: httpx.Client) -> None:
     assert "hello" in files_of(client, asked["projectId"], asked["versionId"])["app/main.py"]
 
 
+def test_a_repair_of_which_nothing_may_be_taken_leads_to_one_with_whole_files(client: httpx.Client) -> None:
+    asked = ask(client, "Build it", model="openai/build-unwilling")
+    events = log_of(client, asked)
+    assert find(events, "error", warning=True, code="path_reserved")
+    (complete,) = find(events, "version-complete")
+    assert (complete["status"], complete["repairs"]) == (version_of(client, asked)["status"], 1) == ("ready", 1)
+
+
 def test_what_cannot_be_mended_is_kept_with_its_errors(client: httpx.Client, upstream: Upstream) -> None:
     """A repair that changes nothing leads to the one with whole files, and that was the last."""
     asked = ask(client, "Build it, whatever it takes", model="openai/build-stubborn")
@@ -113,6 +152,104 @@ def test_a_reply_without_files_fails_and_leaves_the_head(client: httpx.Client) -
     version = version_of(client, asked)
     assert (version["status"], version["error"]["code"]) == ("failed", "reply_unusable")
     assert client.get(f"/api/projects/{asked['projectId']}").json()["headId"] is None
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "kept"),
+    [
+        ("astray", "reply_not_applied", 4),
+        ("reserved", "reply_refused", 0),
+        pytest.param("many-5000-0", "project_too_large", 2_000, marks=pytest.mark.long),
+    ],
+)
+def test_a_reply_that_cannot_be_taken_fails_when_the_model_was_told_and_leaves_the_head(
+    client: httpx.Client, upstream: Upstream, model: str, code: str, kept: int
+) -> None:
+    """E3, E4: 6,000 files among them; as many as people read are told of, and what is whole is kept as a draft."""
+    asked = ask(client, f"Build what is {model}", model=f"openai/build-{model}")
+    events = log_of(client, asked)
+    while events[-1]["type"] != "data-run-end":  # A connection lasts a minute.
+        events = log_of(client, asked)
+    (error,) = [each for each in find(events, "error") if not each.get("warning")]
+    assert (error["code"], len(error["keptFiles"])) == (code, kept)
+    assert 0 < len(find(events, "error", warning=True)) <= 20
+    version = version_of(client, asked)
+    assert (version["status"], version["error"]["code"]) == ("failed", code)
+    project = client.get(f"/api/projects/{asked['projectId']}").json()
+    assert project["headId"] is None
+    drafted = client.get(f"/api/projects/{asked['projectId']}/versions/1/files").json()["items"]
+    assert len(drafted) == kept
+    told = [last_turn(each) for each in asked_with(upstream, f"what is {model}")[1:]]
+    assert told
+    assert max(map(len, told)) < 5_000
+
+
+def test_a_file_that_is_not_there_to_be_edited_is_written_whole(client: httpx.Client, upstream: Upstream) -> None:
+    asked = ask(client, "Build it with extras", model="openai/build-refused")
+    events = log_of(client, asked)
+    assert find(events, "version-complete")[0]["status"] == version_of(client, asked)["status"] == "ready"
+    assert files_of(client, asked["projectId"], "1")["app/extra.py"] == "# An extra.\n"
+    first, second = asked_with(upstream, "with extras")
+    assert last_turn(first) == "Build it with extras"
+    assert "There is no file 'app/extra.py'." in last_turn(second)
+
+
+def test_an_edit_of_a_file_that_is_not_there_can_be_taken_back(client: httpx.Client, upstream: Upstream) -> None:
+    committed(client, "Build it by mistake", "openai/build-mistaken")
+    assert len(asked_with(upstream, "by mistake")) == 2
+
+
+def test_an_edit_that_does_not_apply_is_asked_for_once_more(client: httpx.Client, upstream: Upstream) -> None:
+    asked = ask(client, "Build it from memory", model="openai/build-misfit")
+    assert find(log_of(client, asked), "version-complete")[0]["status"] == "ready"
+    assert "/count" in files_of(client, asked["projectId"], "1")["app/main.py"]
+    _, second = asked_with(upstream, "from memory")
+    assert "Block 1 of app/main.py was not applied." in last_turn(second)
+
+
+def test_a_reply_that_is_cut_off_is_gone_on_with(client: httpx.Client, upstream: Upstream) -> None:
+    asked = ask(client, "Build it in two goes", model="openai/build-cut")
+    events = log_of(client, asked)
+    assert find(events, "version-complete")[0]["status"] == version_of(client, asked)["status"] == "ready"
+    completed = [each["path"] for each in find(events, "file-complete")]
+    assert sorted(completed) == sorted(files_of(client, asked["projectId"], "1"))
+    _, second = asked_with(upstream, "in two goes")
+    assert "Complete: requirements.txt, app/__init__.py, app/main.py\n" in last_turn(second)
+
+
+def test_a_reply_that_is_always_cut_off_fails_and_keeps_what_is_whole(client: httpx.Client, upstream: Upstream) -> None:
+    asked = ask(client, "Build it for ever", model="openai/build-endless-50")
+    (error,) = find(log_of(client, asked), "error")
+    whole = ["app/__init__.py", "app/main.py", "requirements.txt"]
+    assert (error["code"], error["retryable"], sorted(error["keptFiles"])) == ("reply_incomplete", True, whole)
+    assert version_of(client, asked)["error"]["code"] == "reply_incomplete"
+    assert sorted(files_of(client, asked["projectId"], "1")) == whole
+    assert client.get(f"/api/projects/{asked['projectId']}").json()["headId"] is None
+    assert len(asked_with(upstream, "for ever")) == 4
+
+
+def test_a_connection_that_breaks_within_a_file_costs_that_file_only(tmp_path: Path, upstream: Upstream) -> None:
+    def cuts() -> Iterator[int]:
+        while True:
+            yield sys.maxsize if proxy.cut else 10_000
+
+    proxy = Proxy([upstream.port], cuts())
+    environment = {**openai_at(upstream), "OPENAI_BASE_URL": f"{proxy.url}/v1", "PENSTOCK_SANDBOX_DIR": str(SHARED)}
+    installation = Penstock(folder=tmp_path, environment=environment)
+    try:
+        with proxy, installation.start().client() as client:
+            asked = ask(client, "Build it over a bad line", model="openai/build-notes-10-10")
+            events = wait_for_files(client, asked)
+            files = files_of(client, asked["projectId"], "1")
+    finally:
+        installation.kill()
+    assert proxy.cut == 1
+    assert [each["attempt"] for each in find(events, "file-generating", path="app/main.py")] == [1, 2]
+    assert sorted(each["path"] for each in find(events, "file-complete")) == sorted(files)
+    assert len(files) == 4
+    assert files["app/main.py"].endswith("return NOTES[note_id]\n")
+    _, second = asked_with(upstream, "a bad line")
+    assert "Complete: requirements.txt, app/__init__.py\n" in last_turn(second)
 
 
 def test_a_build_that_is_stopped_keeps_its_finished_files_and_retry_goes_on_from_them(
@@ -164,15 +301,31 @@ def test_a_question_makes_no_version(client: httpx.Client) -> None:
     assert [each["ordinal"] for each in versions] == [1]
 
 
-@pytest.mark.long
+def test_a_reply_that_only_changes_a_locked_file_makes_no_version(client: httpx.Client, upstream: Upstream) -> None:
+    first = committed(client, "Build it", "openai/build-notes")
+    at = f"/api/projects/{first['projectId']}"
+    assert client.patch(at, json={"locks": ["requirements.txt"]}).status_code == 200
+    asked = ask(client, "Change the lock", project=first["projectId"], model="openai/build-only-locked")
+    events = log_of(client, asked)
+    (warning,) = find(events, "error", warning=True)
+    assert warning["code"] == "path_locked"
+    assert events[-1]["data"]["status"] == "failed"
+    version = version_of(client, asked)
+    assert (version["status"], version["error"]["code"]) == ("failed", "reply_refused")
+    assert "'requirements.txt' is locked" in version["error"]["message"]
+    assert client.get(at).json()["headId"] == first["versionId"]
+    _, second = asked_with(upstream, "Change the lock")
+    assert "Do without that." in last_turn(second)
+
+
 def test_a_locked_file_stays_as_it_is(client: httpx.Client) -> None:
-    first = ask(client, "Build it", model="openai/build-notes")
-    log_of(client, first)
+    first = committed(client, "Build it", "openai/build-notes")
     locked = client.patch(f"/api/projects/{first['projectId']}", json={"locks": ["requirements.txt"]})
     assert locked.status_code == 200
     asked = ask(client, "Count them", project=first["projectId"], model="openai/build-locked")
-    (warning,) = find(log_of(client, asked), "error", warning=True)
+    (warning,) = find(wait_for_files(client, asked), "error", warning=True)
     assert warning["code"] == "path_locked"
+    assert client.get(f"/api/projects/{first['projectId']}").json()["headId"] == asked["versionId"]
     assert files_of(client, first["projectId"], asked["versionId"])["requirements.txt"] == "fastapi\n"
 
 

@@ -3,8 +3,17 @@
 build-notes       a small API; asked again, one route more; asked a question, words
 build-mended      its test fails, until it is told so
 build-stubborn    its test fails whatever it is told
+build-unwilling   its test fails; told so, it writes nothing but a Dockerfile, until it is to write whole files
 build-cut         cut off in the middle of its second file; goes on when it is told so
-build-locked      writes requirements.txt as well, whatever is said of it
+build-endless     cut off there in every reply
+build-locked      asked again, writes requirements.txt as well, whatever is said of it
+build-only-locked asked again, writes nothing but requirements.txt, whatever is said of it
+build-reserved    writes nothing but a Dockerfile
+build-refused     edits a file as well that is not there; writes it whole when it is told so
+build-astray      edits such a file whatever it is told
+build-mistaken    edits such a file; when it is told so, says that it is not to be
+build-misfit      edits its app where it is not as it thinks; writes it whole when it is told so
+build-many        6,000 files
 build-prose       code in Markdown, no file
 """
 
@@ -15,6 +24,7 @@ from typing import Any
 _NONCE = re.compile(r"nonce (\w+)")
 _COMPLETE = re.compile(r"^Complete: (.*)$", re.MULTILINE)
 
+_MISSING = "app/extra.py"
 _APP = """\
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
@@ -73,6 +83,10 @@ def reply(kind: str, body: Mapping[str, Any]) -> tuple[str, bool]:
     is_first = "<source-" not in messages[0]["content"]
     if asked.endswith("?"):
         return "It keeps notes.", False
+    is_corrected = any(each["role"] == "assistant" and f"-{nonce} " in each["content"] for each in messages)
+    if kind == "build-endless":
+        whole = _files(nonce, _whole())
+        return whole[: whole.index("def test_notes")], True
     if (complete := _COMPLETE.search(asked)) is not None or asked.startswith("Your reply ended"):
         kept = complete[1].split(", ") if complete else []
         return _files(nonce, {path: text for path, text in _whole().items() if path not in kept}, count=4), False
@@ -83,15 +97,48 @@ def reply(kind: str, body: Mapping[str, Any]) -> tuple[str, bool]:
             text = "hello" if which == "mended" and is_repair else f"hullo {len(messages)}"
             files = {"app/main.py": _APP.replace("hello", text)}
             return _files(nonce, files if is_repair else {**_whole(), **files}), False
+        case "unwilling" if is_corrected or (is_repair and "written whole" not in asked):
+            return _files(nonce, {"Dockerfile": "FROM scratch\n"}), False
+        case "unwilling":
+            return _files(
+                nonce, {**_whole(), "app/main.py": _APP if is_repair else _APP.replace("hello", "hullo")}
+            ), False
         case "cut":
             whole = _files(nonce, _whole())
             return whole[: whole.index("def test_notes")], True
         case "locked" if not is_first:
             return _files(nonce, {"app/main.py": _APP + _COUNT, "requirements.txt": "fastapi\nevil\n"}), False
+        case "only-locked" if not is_first:
+            return _files(nonce, {"requirements.txt": "fastapi\nevil\n"}), False
+        case "reserved":
+            return _files(nonce, {"Dockerfile": "FROM scratch\n"}), False
+        case "many":
+            return _files(nonce, {} if is_corrected else {f"{number}.py": "" for number in range(6_000)}), False
+        case "refused" | "astray" | "mistaken" | "misfit" as which:
+            return _edited(nonce, which, is_corrected=is_corrected), False
         case _ if is_first:
             return _files(nonce, _whole(), plan=True), False
         case _:
             return _files(nonce, {"app/main.py": _APP + _COUNT}, summary="Counts notes"), False
+
+
+def _edited(nonce: str, which: str, *, is_corrected: bool) -> str:
+    """Return an API with an edit that cannot be applied, or what is said when that is told."""
+    path = "app/main.py" if which == "misfit" else _MISSING
+    marks = [f"<<<<<<< SEARCH {nonce}\n", f"======= {nonce}\n", f">>>>>>> REPLACE {nonce}\n"]
+    block = f"{marks[0]}# Nothing like it.\n{marks[1]}# Something else.\n{marks[2]}"
+    edit = f'<edit-{nonce} path="{path}">\n{block}</edit-{nonce}>\n'
+    if not is_corrected:
+        return _files(nonce, _whole(), before_end=edit)
+    match which:
+        case "refused":
+            return _files(nonce, {path: "# An extra.\n"})
+        case "misfit":
+            return _files(nonce, {path: _APP + _COUNT})
+        case "mistaken":
+            return _files(nonce, {}, before_end=f'<delete-{nonce} path="{path}"/>\n')
+        case _:
+            return _files(nonce, {}, before_end=edit)
 
 
 def _whole() -> dict[str, str]:
@@ -99,8 +146,15 @@ def _whole() -> dict[str, str]:
 
 
 def _files(
-    nonce: str, files: Mapping[str, str], *, count: int = 0, summary: str = "Keeps notes", plan: bool = False
+    nonce: str,
+    files: Mapping[str, str],
+    *,
+    count: int = 0,
+    summary: str = "Keeps notes",
+    plan: bool = False,
+    before_end: str = "",
 ) -> str:
     parts = [f"<plan-{nonce}>\nOne file.\n</plan-{nonce}>\n"] if plan else ["Here it is.\n"]
     parts += [f'<file-{nonce} path="{path}">\n{text}</file-{nonce}>\n' for path, text in files.items()]
-    return "".join([*parts, f'<done-{nonce} files="{count or len(files)}" summary="{summary}"/>\n'])
+    count = count or len(files) + bool(before_end)
+    return "".join([*parts, before_end, f'<done-{nonce} files="{count}" summary="{summary}"/>\n'])

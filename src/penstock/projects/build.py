@@ -48,6 +48,7 @@ from penstock.projects.repair import (
     weakened,
     worst,
 )
+from penstock.projects.reply.staging import ReplyRefused, StagingFailed
 from penstock.projects.task import HISTORY, Task, load_task
 from penstock.projects.validation import Validation, stored_check
 from penstock.providers.base import ChatRequest, ChatTurn, Model
@@ -494,7 +495,9 @@ class Build:
         except (LeaseLost, AppendRefused):
             raise
         except PenstockError as error:
-            if self._generation is None or not self._generation.kept:
+            # What a model has said in vain is a round that did not help; one that was not heard is none.
+            is_heard = isinstance(error, StagingFailed | ReplyRefused)
+            if not is_heard and (self._generation is None or not self._generation.kept):
                 return None
             refused = error.message
         spent = self._generation.spent.output if self._generation else 0

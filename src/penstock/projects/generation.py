@@ -13,7 +13,6 @@ from penstock.errors import PenstockError
 from penstock.kit.clock import Clock
 from penstock.projects import drafts, store
 from penstock.projects.reply.continuation import Ladder, correction
-from penstock.projects.reply.elision import Suspicion
 from penstock.projects.reply.events import (
     Chunk,
     Deleted,
@@ -53,6 +52,8 @@ from penstock.runs.execute import Execution
 from penstock.runs.fold import TextPart
 
 _MAX_CORRECTIONS = 2
+_MAX_WARNINGS = 20
+"""Refusals that people are told of: whoever writes thousands of files in vain is not told so of each."""
 
 
 class ReplyIncomplete(PenstockError):
@@ -122,7 +123,7 @@ class Generation:
             self._take_up(path, content)
         self._parser = Parser(self.nonce, self._paths, seen=len(self.draft))
         self._before = Counter(self.attempts)
-        self._refused: list[Refused] = []
+        self._warnings = 0
         self._turns: list[ChatTurn] = []
         self._said: list[str] = []
         self._ending: Ending | None = None
@@ -191,17 +192,22 @@ class Generation:
             case Written() | Edited() | Deleted() | Renamed():
                 await self._keep(event)
             case Refused():
-                self._refused.append(event)
-                failure = BuildFailure(
-                    code=event.code, message=event.message, retryable=False, kept_files=[], warning=True
-                )
-                self._show([BuildError(failure, transient=True)])
+                self._warn(event)
             case Done():
                 self.summary = event.summary or self.summary
             case Ending():
                 self._ending = event
             case Hunk() | Dropped():
                 pass  # What an edit makes is shown once it is applied; what was dropped is asked for again.
+
+    def _warn(self, refused: Refused) -> None:
+        """Note what is refused, and tell people of it, once."""
+        if not self._staging.refuse(refused) or self._warnings == _MAX_WARNINGS:
+            return
+        self._warnings += 1
+        message = refused.message if self._warnings < _MAX_WARNINGS else "More of the files are not taken, either."
+        failure = BuildFailure(code=refused.code, message=message, retryable=False, kept_files=[], warning=True)
+        self._show([BuildError(failure, transient=True)])
 
     def _apart(self, prose: str) -> str:
         """Return prose with a space to what an earlier reply has said: a reader sees both as one text (MS3)."""
@@ -254,15 +260,20 @@ class Generation:
     # What it asks.
 
     async def run(self, prepared: Prepared) -> Generated:
-        """Ask until everything is there. Raises ProviderError, ReplyIncomplete, ReplyUnusable or StagingFailed."""
+        """Ask until everything is there.
+
+        Raises ProviderError, ReplyIncomplete, ReplyUnusable, or as `Staging.result` does.
+        """
         ladder, corrections = Ladder(self.nonce), 0
         if self.draft:
             self._go_on(self._written(), ladder.after(_cut(), self._complete_paths()))
         while True:
             ending = await self._ask(prepared)
-            if (more := ladder.after(ending, self._complete_paths())) is not None:
+            # Where there is no room, there is none for the rest either.
+            is_full = self._staging.is_full
+            if not is_full and (more := ladder.after(ending, self._complete_paths())) is not None:
                 self._go_on("".join(self._said), more)
-            elif ending.status == "cut":
+            elif not is_full and ending.status == "cut":
                 raise ReplyIncomplete
             elif corrections < _MAX_CORRECTIONS and (wrong := self._correction(ending, corrections)):
                 corrections += 1
@@ -273,7 +284,10 @@ class Generation:
             if ending.signs:
                 raise ReplyUnusable
             return Generated(staged=None, summary="", spent=self.spent)
-        return Generated(staged=self._staging.result(), summary=self.summary, spent=self.spent)
+        staged = self._staging.result()
+        if not staged.files:
+            raise ReplyUnusable("Of what the model wrote no file is left.")
+        return Generated(staged=staged, summary=self.summary, spent=self.spent)
 
     async def _ask(self, prepared: Prepared) -> Ending:
         # What the model says now is no more of what it said before.
@@ -299,10 +313,17 @@ class Generation:
         self._turns += [ChatTurn(role="assistant", text=said or "(nothing)"), ChatTurn(role="user", text=more)]
 
     def _correction(self, ending: Ending, corrections: int) -> str:
+        """Return what to ask for where something could not be used: edits twice, all else once."""
         problems = self._staging.problems
-        suspicions: Sequence[Suspicion] = () if problems or corrections else self._staging.result().suspicions
-        signs = ending.signs if ending.status == "answer" and not self.kept and not corrections else ()
-        return correction(self.nonce, signs=signs, problems=problems, suspicions=suspicions)
+        if corrections:
+            return "" if self._staging.is_full else correction(self.nonce, problems=problems)
+        return correction(
+            self.nonce,
+            signs=ending.signs if ending.status == "answer" and not self.kept else (),
+            refusals=self._staging.tell(),
+            problems=problems,
+            suspicions=() if problems else self._staging.suspicions,
+        )
 
     def _complete_paths(self) -> list[str]:
         return [path for path in self.kept if self._staging.read(path) is not None]

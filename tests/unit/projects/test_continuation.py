@@ -82,7 +82,7 @@ def test_what_cannot_be_used_is_told_with_the_reason_and_asked_for_once() -> Non
     assert isinstance(problem, Problem)
     turn = correction(
         NONCE,
-        refusals=[Refused("x.py", "path_locked", "'x.py' is locked and stays as it is.")],
+        refusals=[Refused("x.py", "path_locked", "'x.py' is locked and stays as it is.", "file")],
         problems=[problem],
         suspicions=[
             Suspicion(path="b.py", kind="elision", line="# ... rest"),
@@ -99,6 +99,25 @@ def test_what_cannot_be_used_is_told_with_the_reason_and_asked_for_once() -> Non
     ):
         assert told in turn
     assert correction(NONCE) == ""
+
+
+def test_14_a_model_that_has_everything_wrong_is_not_told_so_file_by_file() -> None:
+    """E3: nor is what it hears as long as it likes."""
+    refusals = [Refused(f"{number}/..", "path_invalid", f"No {number}.", "file") for number in range(5_000)]
+    problems = [Problem(path=f"{number}.py", message="x" * 9_000, kind="surplus") for number in range(5_000)]
+    turn = correction(NONCE, refusals=refusals, problems=problems)
+    assert "No 19. Do without that." in turn
+    assert "No 20." not in turn
+    assert "So it is with 4980 more." in turn
+    assert len(turn) < 10_000
+    assert correction(NONCE, refusals=refusals[:1] * 9).count("No 0.") == 1
+
+
+def test_17_a_file_that_is_not_there_is_to_be_written_whole_or_said_not_to_be_meant() -> None:
+    turn = correction(NONCE, problems=[Problem(path="a.py", message="There is no file 'a.py'.", kind="missing")])
+    assert "There is no file 'a.py'." in turn
+    assert f'<delete-{NONCE} path="..."/>' in turn
+    assert "Write these files whole this time." in turn
 
 
 def test_16_a_model_that_wrote_in_another_format_is_told_so() -> None:

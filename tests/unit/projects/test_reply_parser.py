@@ -385,7 +385,7 @@ def test_14_five_thousand_files_are_too_many() -> None:
     reply = "".join(file(f"f{number}.py", "x\n") for number in range(5_000))
     events = read(reply + done(5_000))
     assert len(written(events)) == 2_000
-    assert {code for _, code in refusals(events)} == {"path_refused"}
+    assert {code for _, code in refusals(events)} == {"path_surplus"}
 
 
 def test_15_tags_in_reasoning_in_prose_and_in_code_blocks_are_no_files() -> None:

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.replies import NONCE, done, edit, file, read
+from penstock.projects.model import ProjectTooLarge
 from penstock.projects.reply.elision import elided_lines
-from penstock.projects.reply.events import Block, Deleted, Edited, Operation, Renamed, Written
-from penstock.projects.reply.staging import Effect, Problem, Staged, Staging, StagingFailed
+from penstock.projects.reply.events import Block, Deleted, Edited, Operation, Refused, RefusedKind, Renamed, Written
+from penstock.projects.reply.staging import Effect, Problem, ReplyRefused, Staged, Staging, StagingFailed
 from penstock.sandbox.base import FilesInvalid
 
 BASE = {"a.py": b"a = 1\n", "b.py": b"b = 1\nb = 2\n", "c.bin": b"\xff\0"}
@@ -63,6 +64,76 @@ def test_17_problems_follow_a_file_that_is_renamed() -> None:
     staging.apply(changed("a.py", "x", "y"))
     staging.apply(Renamed("z.py", "a.py"))
     assert [problem.path for problem in staging.problems] == ["z.py"]
+
+
+def refused(path: str, code: str, kind: RefusedKind = "file") -> Refused:
+    return Refused(path, code, f"No {path}.", kind)
+
+
+@pytest.mark.parametrize("kind", ["edit", "rename"])
+def test_17_a_change_of_a_file_that_is_not_there_is_a_problem_until_the_file_is_written(kind: RefusedKind) -> None:
+    staging = Staging(BASE)
+    staging.apply(Written("new.py", 1, b"n\n"))
+    assert staging.refuse(refused("no.py", "path_missing", kind))
+    assert not staging.refuse(refused("no.py", "path_missing", kind)), "nobody is told twice"
+    with pytest.raises(StagingFailed, match=r"No no\.py\."):
+        staging.result()
+    staging.apply(Written("no.py", 1, b"n\n"))
+    assert kinds(staging.result()) == {"new.py": "created", "no.py": "created"}
+
+
+def test_17_a_change_of_a_file_that_is_not_there_was_not_meant_if_it_is_to_be_deleted() -> None:
+    staging = Staging(BASE)
+    staging.refuse(refused("no.py", "path_missing", "edit"))
+    staging.tell()
+    staging.refuse(refused("no.py", "path_missing", "delete"))
+    with pytest.raises(ReplyRefused):
+        staging.result()
+    staging.apply(Written("a.py", 1, b"a = 2\n"))
+    assert kinds(staging.result()) == {"a.py": "modified"}
+
+
+def test_17_what_is_not_there_need_not_be_deleted_but_nobody_may_insist() -> None:
+    staging = Staging(BASE)
+    staging.apply(Written("a.py", 1, b"a = 2\n"))
+    staging.refuse(refused("no.py", "path_missing", "delete"))
+    assert [each.path for each in staging.tell()] == ["no.py"]
+    assert kinds(staging.result()) == {"a.py": "modified"}
+    staging.refuse(refused("no.py", "path_missing", "delete"))
+    with pytest.raises(StagingFailed):
+        staging.result()
+
+
+def test_14_files_without_room_are_a_code_unless_others_make_room() -> None:
+    staging = Staging({f"{number}.py": b"" for number in range(2_000)})
+    for number in range(2_000, 6_000):
+        staging.refuse(refused(f"{number}.py", "path_surplus"))
+    assert staging.is_full
+    with pytest.raises(ProjectTooLarge, match="2,000 files; this one would have 6,000"):
+        staging.result()
+    staging = Staging({f"{number}.py": b"" for number in range(2_000)})
+    staging.refuse(refused("2000.py", "path_surplus"))
+    staging.apply(Deleted("1.py"))
+    staging.apply(Written("2000.py", 1, b""))
+    assert not staging.is_full
+    assert len(staging.result().files) == 2_000
+
+
+def test_14_what_may_not_be_done_is_left_out_if_anything_else_changes() -> None:
+    staging = Staging(BASE)
+    staging.apply(Written("a.py", 1, BASE["a.py"]))
+    staging.refuse(refused("b.py", "path_locked", "edit"))
+    with pytest.raises(ReplyRefused, match=r"No b\.py\."):
+        staging.result()
+    staging.apply(Written("a.py", 1, b"a = 2\n"))
+    assert kinds(staging.result()) == {"a.py": "modified"}
+
+
+def test_14_what_was_refused_and_then_done_is_not_told() -> None:
+    staging = Staging(BASE)
+    staging.refuse(refused("x", "path_taken"))
+    staging.apply(Written("x", 1, b""))
+    assert staging.tell() == []
 
 
 def test_17_operations_apply_to_what_those_before_them_have_left() -> None:

@@ -10,6 +10,9 @@ from penstock.runs.log import RunLog
 from penstock.sandbox.base import Limits, Sandbox, StackName
 from penstock.streams.model import AppendRefused, StreamNotFound
 
+_MOST_FILES = 100
+"""All are read each time: of a reply with thousands, that would take longer than the reply."""
+
 
 class EarlyCheck:
     """Takes files as they are finished, and tells readers of the log what is no Python, JavaScript, JSON or TOML."""
@@ -35,6 +38,8 @@ class EarlyCheck:
             while await self._has_news.wait():
                 self._has_news.clear()
                 files = dict(self._files)
+                if len(files) > _MOST_FILES:
+                    return
                 check = await Bench(self._sandbox, self._stack, files, self._limits).check("static")
                 if check.status == "error":
                     return

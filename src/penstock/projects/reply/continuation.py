@@ -14,6 +14,10 @@ from penstock.projects.reply.splice import LEAST_OVERLAP
 from penstock.projects.reply.staging import Problem
 
 MAX_CONTINUATIONS: Final = 3
+_TOLD: Final = 20
+"""Of what could not be used, of each sort: a model that has everything wrong is not told so file by file."""
+_TOLD_CHARS: Final = 5_000
+"""Of one of them."""
 _SHOWN_LINES = 20
 _SIGNS: Final[dict[Sign, str]] = {
     "code-fence": "Code in Markdown fences is taken for prose.",
@@ -93,15 +97,27 @@ def correction(
     if signs:
         parts.append(" ".join(["No file was found in your reply.", *(_SIGNS[sign] for sign in signs)]))
         parts.append(f"Write each file between <file-{nonce} ...> and </file-{nonce}>, as described at the beginning.")
-    parts += [f"{each.message} Do without that." for each in refusals]
-    parts += [each.message for each in problems]
-    parts += [_suspicion(each) for each in suspicions]
+    parts += _told([f"{each.message} Do without that." for each in refusals])
+    parts += _told([each.message for each in problems])
+    parts += _told([_suspicion(each) for each in suspicions])
     if not parts:
         return ""
+    kinds = {each.kind for each in problems}
+    if "surplus" in kinds:
+        parts.append("Delete what is not needed before you write what there was no room for.")
+    if not kinds.isdisjoint({"missing", "surplus"}):
+        parts.append(f'Of a file that is not there and need not be, say so: <delete-{nonce} path="..."/>')
     if problems or suspicions:
         parts.append("Write these files whole this time. What is not mentioned is kept: do not write it again.")
     parts.append(f"End with <done-{nonce} .../>.")
     return "\n\n".join(parts)
+
+
+def _told(sentences: Sequence[str]) -> list[str]:
+    """Return the first of them, each once, cut where they are long, and how many more there are."""
+    each_once = list(dict.fromkeys(sentences))
+    told = [each[:_TOLD_CHARS] for each in each_once[:_TOLD]]
+    return [*told, f"So it is with {len(each_once) - _TOLD} more."] if len(each_once) > _TOLD else told
 
 
 def _suspicion(suspicion: Suspicion) -> str:

@@ -27,6 +27,9 @@ on with it does not repeat its last lines; its blocks cannot be told apart."""
 EndStatus = Literal["complete", "answer", "cut"]
 """All there by the model's own count; no files, and none missing; or something is missing."""
 
+RefusedKind = Literal["file", "edit", "delete", "rename"]
+"""The tag that was refused."""
+
 Tolerance = Literal[
     "bom",
     "done-count",
@@ -130,6 +133,7 @@ class Refused(msgspec.Struct, frozen=True):
     code: str
     message: str
     """A sentence, for people and models."""
+    kind: RefusedKind
 
 
 class Dropped(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from penstock.projects.reply.events import (
     Plan,
     Prose,
     Refused,
+    RefusedKind,
     Renamed,
     ReplyEvent,
     Tolerance,
@@ -37,6 +38,7 @@ from penstock.projects.reply.paths import PathInvalid, PathRefused, Paths
 from penstock.projects.reply.signs import signs_in
 from penstock.projects.reply.splice import splice
 from penstock.projects.reply.tags import Tag
+from penstock.sandbox.names import shown
 
 MAX_FILE: Final = 2_000_000
 """Bytes of a file, and UTF-16 code units of a body."""
@@ -218,11 +220,13 @@ class Parser:
         self._draft = None if tag.is_whole else draft
         try:
             if tag.is_whole:
-                raise PathInvalid("The tag has no body: an empty file is an opening and a closing tag.")
+                raise PathInvalid(
+                    f"The tag of {shown(draft.path)} has no body: an empty file is an opening and a closing tag."
+                )
             _check_named(draft.path)
             (self._paths.check_write if kind == "file" else self._paths.check_edit)(draft.path)
         except PathRefused as refusal:
-            self._refuse(draft.path, refusal)
+            self._refuse(draft.path, refusal, kind)
             draft.is_silent = True
             return
         if kind == "file":
@@ -331,16 +335,17 @@ class Parser:
         self._missing.pop(path, None)
         self._cut.pop(path, None)
 
-    def _refuse(self, path: str, refusal: PathRefused) -> None:
+    def _refuse(self, path: str, refusal: PathRefused, kind: RefusedKind) -> None:
+        # It counts as come, as the model counts it; what becomes of a reply with it is decided by whoever stages it.
         self._seen += 1
-        self._events.append(Refused(path, refusal.code, refusal.message))
+        self._events.append(Refused(path, refusal.code, refusal.message, kind))
 
     def _delete(self, path: str) -> None:
         try:
             _check_named(path)
             self._paths.check_delete(path)
         except PathRefused as refusal:
-            self._refuse(path, refusal)
+            self._refuse(path, refusal, "delete")
             return
         self._paths.remove(path)
         self._complete(path)
@@ -351,7 +356,7 @@ class Parser:
             _check_named(old, new)
             self._paths.check_rename(old, new)
         except PathRefused as refusal:
-            self._refuse(new or old, refusal)
+            self._refuse(new or old, refusal, "rename")
             return
         self._paths.remove(old)
         self._paths.add(new)

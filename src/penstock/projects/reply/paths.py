@@ -5,6 +5,7 @@ PathReserved    it belongs to the server, or could hold secrets
 PathLocked      the project's owner has locked it
 PathTaken       something is there already, or would be on a disk that does not tell cases apart
 PathMissing     there is no such file
+PathSurplus     the project has as many files as it can have
 """
 
 import re
@@ -79,6 +80,12 @@ class PathMissing(PathRefused):
     code = "path_missing"
 
 
+class PathSurplus(PathRefused):
+    """There are as many files as a project can have."""
+
+    code = "path_surplus"
+
+
 def check_path(path: str) -> None:
     """Raise PathInvalid or PathReserved unless a model may have a file of this name in any project."""
     try:
@@ -129,7 +136,7 @@ class Paths:
             if (other := self._spellings.get(folder.casefold(), folder)) != folder:
                 raise PathTaken(f"The folder {shown(folder)} differs from {shown(other)} by case only.")
         if len(self._files) >= MAX_FILES:
-            raise PathRefused(f"There are {MAX_FILES} files already.")
+            raise PathSurplus(f"There is no room for {shown(path)}: there are {MAX_FILES:,} files already.")
 
     def check_edit(self, path: str) -> None:
         """Refuse unless there is a file that may be changed."""

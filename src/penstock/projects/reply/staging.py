@@ -7,19 +7,30 @@ import msgspec
 
 from penstock.errors import InvalidInput
 from penstock.kit.text import is_storable
+from penstock.projects.model import ProjectTooLarge
 from penstock.projects.reply.edits import Failure, apply_blocks
 from penstock.projects.reply.elision import SHRINKS_FROM, Suspicion, elided_lines
-from penstock.projects.reply.events import Deleted, Edited, Operation, Renamed, Written
+from penstock.projects.reply.events import Deleted, Edited, Operation, Refused, Renamed, Written
 from penstock.projects.reply.parser import MAX_FILE
-from penstock.sandbox.names import check_files
+from penstock.projects.reply.paths import PathMissing, PathSurplus
+from penstock.sandbox.names import MAX_FILES, check_files
 
 EffectKind = Literal["created", "modified", "deleted", "renamed", "unchanged"]
+ProblemKind = Literal["edit", "missing", "gone", "surplus"]
+"""It cannot be done to the file; there is none to change or rename; none to delete, still; there is no room for it."""
 
 
 class StagingFailed(InvalidInput):
     """Some of what the model wrote could not be applied, so that none of it was."""
 
     code = "reply_not_applied"
+
+
+class ReplyRefused(InvalidInput):
+    """Nothing of what the model wrote may be taken, so that nothing would change."""
+
+    code = "reply_refused"
+    retryable = True
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +51,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     """For the model, too: what is wrong and what is really there."""
     failures: Sequence[Failure] = ()
+    kind: ProblemKind = "edit"
 
 
 class Staged(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +74,9 @@ class Staging:
         self._origins = {path: path for path in base}
         """Which file of the base a file was, whatever it is called by now."""
         self._problems: dict[str, Problem] = {}
+        self._refusals: dict[str, Refused] = {}
+        self._told: frozenset[str] = frozenset()
+        """Paths of those that the model has been told of."""
         self._whole: set[str] = set()
         """Files that were written whole."""
 
@@ -70,9 +85,59 @@ class Staging:
         """What could not be applied and has not been mended since."""
         return list(self._problems.values())
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are files for which there is no room."""
+        return any(each.kind == "surplus" for each in self._problems.values())
+
+    @property
+    def refusals(self) -> Sequence[Refused]:
+        """What may not be done, and what the version can be without if there is anything else to it."""
+        return list(self._refusals.values())
+
+    @property
+    def suspicions(self) -> Sequence[Suspicion]:
+        """Files that look by now as if a part of them had been left out."""
+        return self._suspicions(self._effects())
+
     def read(self, path: str) -> bytes | None:
         """Return a file as it is by now."""
         return self._files.get(path)
+
+    def refuse(self, refused: Refused) -> bool:
+        """Note what the rules for paths do not allow; return whether that is new.
+
+        Without a change of a file that is not there, or a file for which there is no room, the version would not be
+        what the model means: that is a problem until the file is written, or said to be deleted. Where there is nothing
+        to delete the version is none the worse, unless the model insists.
+        """
+        path, kind = refused.path, self._kind_of(refused)
+        known = self._problems.get(path)
+        if kind == "gone" and (path not in self._told or (known is not None and known.kind != "gone")):
+            self._problems.pop(path, None)
+            kind = None
+        if kind is None:
+            before = self._refusals.get(path)
+            self._refusals[path] = refused
+            return known is None and (before is None or before.code != refused.code)
+        self._problems[path] = Problem(path=path, message=refused.message, kind=kind)
+        return known is None or known.kind != kind
+
+    def _kind_of(self, refused: Refused) -> ProblemKind | None:
+        """Return what kind of problem it is; None: it is none, if there is anything else to the version."""
+        match refused.code:
+            case PathSurplus.code:
+                return "surplus"
+            case PathMissing.code:
+                return "gone" if refused.kind == "delete" else "missing"
+            case _:
+                return None
+
+    def tell(self) -> Sequence[Refused]:
+        """Return what was refused and is no problem, for the model to be told of, once."""
+        told = self.refusals
+        self._told = frozenset(self._refusals)
+        return told
 
     def apply(self, operation: Operation) -> Effect | Problem:
         """Do this to the staged files, or say why it cannot be done; then they are as before."""
@@ -92,18 +157,34 @@ class Staging:
             self._problems[outcome.path] = outcome
         else:
             self._problems.pop(outcome.path, None)
+            self._refusals.pop(outcome.path, None)
             if outcome.old is not None and (open_problem := self._problems.pop(outcome.old, None)) is not None:
                 self._problems[outcome.path] = msgspec.structs.replace(open_problem, path=outcome.path)
         return outcome
 
     def result(self) -> Staged:
-        """Return the files of the version. Raises StagingFailed where something was not applied, or FilesInvalid."""
+        """Return the files of the version.
+
+        Raises ProjectTooLarge, StagingFailed where something was not applied, ReplyRefused where nothing could be,
+        or FilesInvalid.
+        """
+        if surplus := sum(each.kind == "surplus" for each in self._problems.values()):
+            count = len(self._files) + surplus
+            raise ProjectTooLarge(
+                f"A project can have {MAX_FILES:,} files; this one would have {count:,}.", limit=MAX_FILES
+            )
         if self._problems:
             first = next(iter(self._problems.values()))
-            raise StagingFailed(first.message, path=first.path, count=len(self._problems))
+            message = f"A change that the model wanted cannot be made. {first.message}"
+            raise StagingFailed(message, path=first.path, count=len(self._problems))
         check_files(self._files)
         effects = self._effects()
-        return Staged(files=dict(self._files), effects=effects, suspicions=self._suspicions(effects))
+        if self._refusals and not effects:
+            first = next(iter(self._refusals.values()))
+            raise ReplyRefused(
+                f"Nothing of what the model wrote may be taken. {first.message}", count=len(self._refusals)
+            )
+        return Staged(files=dict(self._files), effects=effects, suspicions=self.suspicions)
 
     def _write(self, path: str, content: bytes) -> Effect:
         kind = "created"
