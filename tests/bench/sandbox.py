@@ -68,6 +68,8 @@ async def _measure() -> list[Line]:
             requests.append(each)
             bare_requests.append(bare_each)
         lines.append(line_of(f"{name}: start to the first answer", "ms", starts, bare_starts))
+        times = [ours / theirs for ours, theirs in zip(starts, bare_starts, strict=True)]
+        lines.append(line_of(f"{name}: start to the first answer, beside the bare process", "times", times, bar=1.3))
         lines.append(line_of(f"{name}: a request, p50", "ms", requests, bare_requests))
         added = [ours - theirs for ours, theirs in zip(requests, bare_requests, strict=True)]
         lines.append(line_of(f"{name}: what the relay adds to a request, p50", "ms", added, bar=1))

@@ -1,4 +1,4 @@
-"""A package index of our own, by TLS, as pip and uv read one (PEP 691), with packages of every sort."""
+"""Package indexes of our own, by TLS, as uv reads one (PEP 691) and as npm does, with packages of every sort."""
 
 import base64
 import hashlib
@@ -6,7 +6,9 @@ import io
 import json
 import ssl
 import tarfile
+import time
 import zipfile
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,11 @@ HOST = "index.example"
 """Its name, which leads nowhere else."""
 _JSON = "application/vnd.pypi.simple.v1+json"
 _LONG_AGO = "2020-01-01T00:00:00Z"
+_YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _published(name: str) -> str:
+    return _YESTERDAY if name == "fresh" else _LONG_AGO
 
 
 def _wheel(name: str, code: str) -> bytes:
@@ -46,10 +53,15 @@ def _wheel(name: str, code: str) -> bytes:
 
 def _sources(name: str, setup: str) -> bytes:
     """Return a package that has to be built, which runs its code."""
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    return _archive({f"{name}-1.0/setup.py": setup, f"{name}-1.0/PKG-INFO": metadata})
+
+
+def _archive(files: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for path, text in (("setup.py", setup), ("PKG-INFO", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")):
-            member = tarfile.TarInfo(f"{name}-1.0/{path}")
+        for path, text in files.items():
+            member = tarfile.TarInfo(path)
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))
     return buffer.getvalue()
@@ -57,9 +69,32 @@ def _sources(name: str, setup: str) -> bytes:
 
 FILES = {
     "sound-1.0-py3-none-any.whl": _wheel("sound", "WORD = 'from the index'\n"),
+    "fresh-1.0-py3-none-any.whl": _wheel("fresh", ""),
+    "large-1.0-py3-none-any.whl": _wheel("large", f"WORD = '{'x' * 400_000}'\n"),
     "sources-1.0.tar.gz": _sources("sources", "import os; os.mkdir('/out/was-run')\n"),
 }
-"""What it has. `sound` has a wheel, `sources` has none."""
+"""What it has for Python. `sources` has no wheel, and `fresh` is of yesterday."""
+
+
+def _package(name: str, scripts: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
+    """Return what describes a package of Node, and the package."""
+    described: dict[str, Any] = {"name": name, "version": "1.0.0", "main": "index.js", "scripts": scripts}
+    code = "exports.WORD = 'from the registry'\n"
+    data = _archive({"package/package.json": json.dumps(described), "package/index.js": code})
+    integrity = base64.b64encode(hashlib.sha512(data).digest()).decode()
+    place = f"https://{HOST}/npm/{name}/-/{name}-1.0.0.tgz"
+    dist = {"tarball": place, "integrity": f"sha512-{integrity}"}
+    found = {**described, "hasInstallScript": bool(scripts), "dist": dist}
+    times = dict.fromkeys(("created", "modified", "1.0.0"), _published(name))
+    return {"name": name, "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": found}, "time": times}, data
+
+
+NODE = {
+    "sound": _package("sound", {}),
+    "fresh": _package("fresh", {}),
+    "scripted": _package("scripted", {"postinstall": "touch /out/was-run"}),
+}
+"""What it has for Node."""
 
 
 class _Handler(Handler):
@@ -68,14 +103,26 @@ class _Handler(Handler):
         place, _, name = self.path.strip("/").partition("/")
         found = {file: data for file, data in FILES.items() if file.startswith(f"{name}-")}
         assert isinstance(self.server, Index)
-        if self.server.status != 200:
+        time.sleep(self.server.delay_seconds)
+        if not self.server.status:
+            self.close_connection = True
+        elif self.server.status != 200:
             self.answer(self.server.status)
+        elif place == "npm":
+            self._node(*name.partition("/-/")[::2])
         elif place == "files" and name in FILES:
             self.answer(200, FILES[name])
         elif place == "simple" and found:
             self.answer(200, json.dumps(_listing(name, found)).encode(), content_type=_JSON)
         else:
             self.answer(404)
+
+    def _node(self, name: str, file: str) -> None:
+        if name not in NODE:
+            self.answer(404)
+            return
+        described, data = NODE[name]
+        self.answer(200, data if file else json.dumps(described).encode(), content_type="application/json")
 
 
 def _listing(name: str, found: dict[str, bytes]) -> dict[str, Any]:
@@ -84,7 +131,7 @@ def _listing(name: str, found: dict[str, bytes]) -> dict[str, Any]:
             "filename": file,
             "url": f"https://{HOST}/files/{file}",
             "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
-            "upload-time": _LONG_AGO,
+            "upload-time": _published(name),
         }
         for file, data in found.items()
     ]
@@ -97,6 +144,8 @@ class Index(Threaded):
     def __init__(self, folder: Path) -> None:
         """Take a folder for its certificate, which nobody has signed but itself."""
         super().__init__(_Handler)
+        self.delay_seconds = 0.0
+        """What it waits before each answer. With the status 0 it gives none, and hangs up."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(_certificate(folder))
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)

@@ -1,9 +1,10 @@
 """E9: what a model wrote gets out of its sandbox by none of these ways, run by root and by an ordinary user."""
 
+import ctypes
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -33,6 +34,7 @@ def said(request: pytest.FixtureRequest) -> Iterator[Mapping[str, str | None]]:
         (folder / "socket").chmod(0o777)
         for each in (abstract, local):
             each.listen()
+        host.callback(_with_queue(name))
         described = {
             "secret": secret,
             "folder": str(folder),
@@ -43,12 +45,23 @@ def said(request: pytest.FixtureRequest) -> Iterator[Mapping[str, str | None]]:
             "abstract": name,
             "socket": str(folder / "socket"),
             "shm": name,
+            "queue": name,
         }
         files = {"hostile.py": Path(hostile.__file__).read_bytes(), "host.json": json.dumps(described).encode()}
         # The secret of the product would be in its environment.
         environment = {"OPENAI_API_KEY": secret}
         (result,) = run_jobs(folder, mode, [job(files, "python3", "hostile.py")], env=environment)
         yield json.loads(result.output)
+
+
+def _with_queue(name: str) -> Callable[[], object]:
+    """Make a message queue that everybody may read, and return what removes it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    path = ctypes.create_string_buffer(f"/{name}".encode())
+    queue = libc.mq_open(path, os.O_CREAT | os.O_RDWR, 0o644, None)
+    assert queue >= 0, os.strerror(ctypes.get_errno())
+    os.close(queue)
+    return lambda: libc.mq_unlink(path)
 
 
 def _address() -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.index import HOST, Index
 from harness.sandbox import new_folder
-from penstock.sandbox.base import Command, DependencyInvalid, NoIndexes
+from penstock.sandbox import installer
+from penstock.sandbox.base import STACKS, Command, DependencyInvalid, Limits, NoIndexes, StackName
 from penstock.sandbox.bwrap import BwrapSandbox, BwrapSettings
 from penstock.sandbox.layers import InstallFailed
 
@@ -24,9 +26,14 @@ def folder() -> Iterator[Path]:
         yield made
 
 
-def sandbox_of(folder: Path, index: Index, *hosts: str) -> BwrapSandbox:
-    environment = {"UV_DEFAULT_INDEX": f"https://{HOST}/simple", "UV_INSECURE_HOST": HOST}
-    options = {"resolve": index.resolve, "environment": environment}
+def sandbox_of(folder: Path, index: Index, *hosts: str, **more: Any) -> BwrapSandbox:
+    environment = {
+        "UV_DEFAULT_INDEX": f"https://{HOST}/simple",
+        "UV_INSECURE_HOST": HOST,
+        "npm_config_registry": f"https://{HOST}/npm/",
+        "npm_config_strict_ssl": "false",
+    }
+    options = {"resolve": index.resolve, "environment": environment, **more}
     return BwrapSandbox(BwrapSettings(folder=folder, user=60900, index_hosts=hosts, index_options=options))
 
 
@@ -60,6 +67,7 @@ async def test_a_wheel_of_the_index_is_installed_beside_the_base(sandbox: BwrapS
         ("nowhere-to-be-found", "nowhere-to-be-found was not found"),
         ("sources", "Wheels are required"),
         ("sound==2.0", "sound==2.0"),
+        ("fresh", "fresh"),
     ],
 )
 async def test_what_does_not_exist_or_has_no_wheel_is_refused(
@@ -91,4 +99,69 @@ async def test_an_index_that_is_not_named_is_not_reached(folder: Path, index: In
         await sandbox_of(folder, index, "another.example").prepare("python", ["sound"])
     with pytest.raises(NoIndexes):
         await sandbox_of(folder, index).prepare("python", ["sound"])
+    assert_nothing_left(folder)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+async def test_an_index_that_hangs_up_is_not_the_fault_of_the_dependency(
+    sandbox: BwrapSandbox, folder: Path, index: Index, stack: StackName
+) -> None:
+    """Case 39: nor is one that does not answer in time."""
+    index.status = 0
+    with pytest.raises(InstallFailed, match="The package index is in trouble"):
+        await sandbox.prepare(stack, ["sound"])
+    assert_nothing_left(folder)
+
+
+async def test_more_than_may_be_downloaded_is_not_the_fault_of_a_dependency(folder: Path, index: Index) -> None:
+    """Case 39: the operator's limit, in words of its own."""
+    sandbox = sandbox_of(folder, index, HOST, most_fetched=100_000)
+    with pytest.raises(InstallFailed, match=r"more than 0\.1 MB to download"):
+        await sandbox.prepare("python", ["large"])
+    assert_nothing_left(folder)
+
+
+async def test_more_time_than_there_is_is_not_the_fault_of_a_dependency(folder: Path, index: Index) -> None:
+    """Case 39: an index may be slow."""
+    index.delay_seconds = 5
+    with pytest.raises(InstallFailed, match=r"more than 0\.5 seconds"):
+        await sandbox_of(folder, index, HOST, limits=Limits(wall_seconds=0.5)).prepare("python", ["sound"])
+    assert_nothing_left(folder)
+
+
+@pytest.fixture
+def no_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dependencies of Node are locked together with those of the base, which our registry does not have."""
+
+    def stack_files(_stack: StackName) -> dict[str, bytes]:
+        return {"package.json": b'{"dependencies": {}}'}
+
+    monkeypatch.setattr(installer, "stack_files", stack_files)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("no_base")
+async def test_a_package_of_node_is_installed_and_its_scripts_are_not_run(sandbox: BwrapSandbox, folder: Path) -> None:
+    layer = await sandbox.prepare("node", ["sound@^1.0.0", "scripted"])
+    code = b"console.log(require('sound').WORD); import('scripted').then((found) => console.log(found.WORD))"
+    command = Command(files={"a.js": code}, argv=["node", "a.js"], stack="node", layer=layer)
+    assert (await sandbox.run(command)).output == b"from the registry\n" * 2
+    assert {each.name for each in layer.folders[0].parent.iterdir()} == {
+        "node_modules",
+        "package.json",
+        "package-lock.json",
+    }
+    assert (await sandbox.prepare("node", ["scripted", "sound@^1.0.0"])).key == layer.key
+    assert left_of(folder) == []
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("no_base")
+@pytest.mark.parametrize("dependency", ["nowhere-to-be-found", "sound@^2.0.0", "fresh"])
+async def test_what_the_registry_of_node_does_not_have_is_refused(
+    sandbox: BwrapSandbox, folder: Path, dependency: str
+) -> None:
+    with pytest.raises(DependencyInvalid) as refused:
+        await sandbox.prepare("node", [dependency])
+    assert dependency in refused.value.message
     assert_nothing_left(folder)

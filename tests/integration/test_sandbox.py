@@ -3,20 +3,39 @@
 import asyncio
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from harness.penstock import Penstock
-from harness.sandbox import MODES, SHARED, Mode, job, new_folder, run_jobs, spawn, survivors, wait_gone, wait_there
-from penstock.sandbox.base import Command, Layer, Level, Limits, NotPrepared, Running, SandboxUnavailable, StackName
+from harness.sandbox import MODES, SHARED, Mode, new_folder, spawn, survivors, wait_gone, wait_there
+from penstock.sandbox import process
+from penstock.sandbox.base import (
+    BootFailed,
+    Command,
+    Layer,
+    Level,
+    Limits,
+    NotPrepared,
+    Running,
+    SandboxUnavailable,
+    StackName,
+)
 from penstock.sandbox.bwrap import BwrapSandbox, BwrapSettings
+from penstock.sandbox.cgroups import Group, Groups
 
 FASTAPI = b"""
 from fastapi import FastAPI
@@ -182,23 +201,99 @@ def used_ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-async def test_threads_that_end_take_no_sandbox_with_them(sandbox: BwrapSandbox) -> None:
-    """Trap 1: the system would end it with the thread that has started it."""
-    command = Command(files={}, argv=["sleep", "0.5"])
-    async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(_running(sandbox, command))
-        for _ in range(5):
-            await asyncio.to_thread(sum, range(1000))
-        assert await running == 0
+@dataclass(frozen=True, kw_only=True)
+class Spawned:
+    """One start of bubblewrap."""
+
+    pid: int
+    thread: int
+    argv: Sequence[str]
+    told: bytes
+    """What stands on the descriptor of its arguments."""
+    environment: Mapping[str, str]
 
 
-@asynccontextmanager
-async def _running(sandbox: BwrapSandbox, command: Command) -> AsyncGenerator["asyncio.Task[int | None]"]:
-    async def code() -> int | None:
-        return (await sandbox.run(command)).exit_code
+@pytest.fixture
+def spawned(monkeypatch: pytest.MonkeyPatch) -> list[Spawned]:
+    """Every start of bubblewrap, from now on."""
+    seen: list[Spawned] = []
 
+    def spawn(argv: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
+        told = os.pread(int(argv[argv.index("--args") + 1]), 1 << 20, 0)
+        started = subprocess.Popen[bytes](argv, **options)
+        thread, environment = threading.get_ident(), options["env"]
+        seen.append(Spawned(pid=started.pid, thread=thread, argv=argv, told=told, environment=environment))
+        return started
+
+    monkeypatch.setattr(process, "subprocess", SimpleNamespace(Popen=spawn, DEVNULL=subprocess.DEVNULL))
+    return seen
+
+
+async def test_bubblewrap_is_started_by_the_thread_of_the_event_loop(
+    sandbox: BwrapSandbox, spawned: list[Spawned]
+) -> None:
+    """Trap 1: the system ends it with the thread that has started it, and those that help the loop come and go."""
+    await sandbox.run(Command(files={}, argv=["true"]))
+    assert {each.thread for each in spawned} == {threading.get_ident()}
+
+
+async def test_bubblewrap_is_told_nothing_of_what_a_model_wrote(sandbox: BwrapSandbox, spawned: list[Spawned]) -> None:
+    """Traps 2 and 3: neither by its arguments nor by its environment; all of that is in the plan of the launcher."""
+    token = uuid4().hex
+    files = {f"{token}/{token}.txt": token.encode()}
+    argv = ["find", ".", "-name", f"{token}*"]
+    result = await sandbox.run(Command(files=files, argv=argv, environment={token: token}))
+    assert result.output.decode().split() == [f"./{token}", f"./{token}/{token}.txt"]
+    started = spawned[-1]
+    places = [place for place, word in enumerate(started.argv) if word.isdigit()]
+    named = ["bwrap", "--args", "", "--", "python3", "-I", "-S", "launcher.py", ""]
+    assert places == [2, 8]
+    assert ["" if word.isdigit() else Path(word).name for word in started.argv] == named
+    assert token.encode() not in started.told
+    assert started.environment == {}
+
+
+def status_of(pid: int) -> dict[str, str]:
+    """Return what the system says of a process."""
+    return status_in(Path(f"/proc/{pid}/status").read_text())
+
+
+def status_in(text: str) -> dict[str, str]:
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+async def test_everything_of_a_sandbox_runs_as_its_own_user(sandbox: BwrapSandbox) -> None:
+    """E9: the app, the launcher, and both of bubblewrap; only root can become somebody else."""
+    token = uuid4().hex
+    user = str(60900 if os.geteuid() == 0 else os.geteuid())
+    seen: list[dict[str, str]] = []
     async with asyncio.TaskGroup() as group:
-        yield group.create_task(code())
+        group.create_task(sandbox.run(Command(files={}, argv=["sh", "-c", "sleep 0.5; true", token])))
+        await asyncio.to_thread(wait_there, token)
+        (pid,) = survivors(token)
+        while pid != os.getpid():
+            seen.append(status_of(pid))
+            pid = int(seen[-1]["PPid"])
+    assert [each["Name"] for each in seen] == ["sh", "python3", "bwrap", "bwrap"]
+    for each in seen:
+        assert (each["Uid"].split(), each["Gid"].split()) == ([user] * 4, [user] * 4)
+        assert os.geteuid() != 0 or each["Groups"] == ""
+
+
+async def test_no_descriptor_of_ours_reaches_an_app_however_many_we_have(sandbox: BwrapSandbox) -> None:
+    """E9: with those the launcher is given, an app could take the connections that are meant for it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    with ExitStack() as opened:
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        last = 0
+        while last < 1100:
+            last = os.open("/dev/null", os.O_RDONLY)
+            opened.callback(os.close, last)
+        with pytest.raises(BootFailed) as failed:
+            await sandbox.serve(Command(files={}, argv=["ls", "/proc/self/fd"]), 8000)
+    # The last is that of the listing itself.
+    assert failed.value.message.splitlines()[1:] == ["0", "1", "2", "3"]
 
 
 async def test_a_command_that_is_given_up_is_ended(folder: Path) -> None:
@@ -211,11 +306,57 @@ async def test_a_command_that_is_given_up_is_ended(folder: Path) -> None:
     assert list((folder / "run").iterdir()) == []  # nobody waits
 
 
-async def test_nothing_of_a_sandbox_is_left_as_a_zombie(sandbox: BwrapSandbox) -> None:
-    """Trap 4."""
-    for _ in range(3):
-        await sandbox.run(Command(files={}, argv=["sh", "-c", "sleep 60 & sleep 60"], limits=Limits(wall_seconds=0.2)))
+async def test_the_first_process_inside_is_killed_and_the_outer_one_ends_by_itself(
+    sandbox: BwrapSandbox, spawned: list[Spawned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trap 4: else those inside fall to a first process of the machine, which need not look after them."""
+    sent = record_kills(monkeypatch)
+    command = Command(files={}, argv=["sh", "-c", "sleep 60 & sleep 60"], limits=Limits(wall_seconds=0.2))
+    assert (await sandbox.run(command)).timed_out
+    assert [each.parent for each in sent] == [spawned[-1].pid]
+    with pytest.raises(ProcessLookupError):
+        os.kill(sent[0].pid, 0)
     assert "Z" not in children()
+
+
+async def test_the_outer_process_is_killed_only_when_it_was_waited_for(
+    sandbox: BwrapSandbox, spawned: list[Spawned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trap 4: as where the first process inside has not yet come to be."""
+    sent = record_kills(monkeypatch, lost=1)
+    monkeypatch.setattr(process, "_LEAVING_SECONDS", 0.3)
+    token = uuid4().hex
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await sandbox.run(Command(files={}, argv=["sh", "-c", "sleep 60; true", token]))
+    assert [each.pid == spawned[-1].pid for each in sent] == [False, True]
+    assert sent[1].time - sent[0].time >= 0.3
+    wait_gone(token)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Killed:
+    """A process that was sent a signal."""
+
+    pid: int
+    parent: int
+    time: float
+
+
+def record_kills(monkeypatch: pytest.MonkeyPatch, *, lost: int = 0) -> list[Killed]:
+    """Return what will be killed from now on; the first few signals are lost on their way."""
+    sent: list[Killed] = []
+    original = signal.pidfd_send_signal
+
+    def send(descriptor: int, number: int) -> None:
+        lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
+        pid = next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
+        sent.append(Killed(pid=pid, parent=int(status_of(pid)["PPid"]), time=time.monotonic()))
+        if len(sent) > lost:
+            original(descriptor, number)
+
+    monkeypatch.setattr(signal, "pidfd_send_signal", send)
+    return sent
 
 
 PLANTS = b"""
@@ -259,13 +400,42 @@ def children() -> list[str]:
     return [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()[0] for each in found]
 
 
-def test_limits_hold_before_the_first_instruction() -> None:
-    """Trap 5: the processes wait until they are in their control group."""
-    script = b"bytearray(b'x' * (400 << 20))"
-    for mode in MODES:
-        with new_folder() as folder:
-            (result,) = run_jobs(folder, mode, [job({"a.py": script}, "python3", "a.py", memory_mb=100)])
-            assert result.exit_code != 0
+@dataclass(frozen=True, kw_only=True)
+class SlowGroup(Group):
+    """A control group into which it takes a while to come."""
+
+    seen: list[tuple[str, str]]
+    """Of what was put in: what it was then, and its children."""
+
+    def add(self, pid: int) -> None:
+        time.sleep(0.1)
+        self.seen.append((status_of(pid)["Name"], Path(f"/proc/{pid}/task/{pid}/children").read_text()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowGroups(Groups):
+    """Where those are made."""
+
+    seen: list[tuple[str, str]]
+
+    def make(self, name: str, limits: Limits) -> Group:
+        return SlowGroup(memory=Path("/nowhere"), folders=[], is_v2=True, seen=self.seen)
+
+
+async def test_a_command_is_in_its_control_group_before_it_starts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trap 5: bubblewrap waits, with nothing below its first process, until both are in."""
+    seen: list[tuple[str, str]] = []
+    groups = SlowGroups(parents=[], is_v2=True, seen=seen)
+    monkeypatch.setattr("penstock.sandbox.bwrap.find_groups", lambda: groups)
+    own = BwrapSandbox(BwrapSettings(folder=folder, user=60900))
+    await own.probe()
+    seen.clear()
+    assert (await own.run(Command(files={}, argv=["echo", "started"]))).output == b"started\n"
+    inner = seen[0][1].strip()
+    assert inner.isdigit()
+    assert seen == [("bwrap", f"{inner} "), ("bwrap", "")]
 
 
 async def test_what_cannot_be_started_says_so(sandbox: BwrapSandbox) -> None:
@@ -275,6 +445,15 @@ async def test_what_cannot_be_started_says_so(sandbox: BwrapSandbox) -> None:
         127,
         b"'nothing-of-this-name' cannot be started: No such file or directory\n",
     )
+
+
+async def test_a_command_starts_as_from_a_shell(sandbox: BwrapSandbox) -> None:
+    """E9: it is looked for where its packages are, and ends when nobody reads what it says."""
+    assert (await sandbox.run(Command(files={}, argv=["uvicorn", "--version"], stack="python"))).exit_code == 0
+    result = await sandbox.run(Command(files={}, argv=["cat", "/proc/self/status"]))
+    status = status_in(result.output.decode())
+    assert int(status["SigBlk"], 16) == 0
+    assert not int(status["SigIgn"], 16) & 1 << signal.SIGPIPE - 1
 
 
 async def test_a_stack_without_its_packages_is_refused() -> None:

@@ -16,6 +16,7 @@ NODE_MODULES: Final = "/srv/node_modules"
 """Node looks for packages beside the folder of the app; there is no other way that ES modules know."""
 DATA: Final = "/data"
 LAUNCHER: Final = "/sbx/launcher.py"
+RELAY: Final = "/sbx/relay.py"
 PROXY_SOCKET: Final = "/sbx/proxy.sock"
 INSTALLER: Final = "/sbx/uv"
 PROXY_PORT: Final = 3128
@@ -39,6 +40,7 @@ class Mounts:
 
     app: Path
     launcher: Path
+    """With the relay beside it."""
     python_layers: Sequence[Path] = ()
     node_modules: Path | None = None
     toolchain: Sequence[Path] = ()
@@ -116,6 +118,7 @@ def _folders(mounts: Mounts, limits: Limits) -> list[str]:
         *_tmpfs("/tmp", max(1, limits.disk_mb // 2) * megabyte, "1777"),  # noqa: S108  # as above
         *_tmpfs(DATA, limits.disk_mb * megabyte, "0777"),
         *_flags("--ro-bind", mounts.launcher, LAUNCHER),
+        *_flags("--ro-bind", mounts.launcher.with_name("relay.py"), RELAY),
     ]
     for number, folder in enumerate(mounts.python_layers):
         made += _flags("--ro-bind", folder, python_folder(number))

@@ -394,7 +394,7 @@ class E2BSandbox:
             raise
 
     async def _boot(self, machine: Machine, command: Command, port: int, seconds: float) -> RunningMachine:
-        keeper = Path(__file__).with_name("launcher.py").read_bytes()
+        keeper = Path(__file__).with_name("relay.py").read_bytes()
         await machine.write({**_placed(command.files), _KEEPER: keeper})
         kept = _Kept(_LOG_BYTES, is_latest=True)
         environment = {**_environment(command), "PORT": str(port)}
@@ -463,7 +463,7 @@ class E2BSandbox:
             await machine.write({f"/srv/install/{each}": content for each, content in files.items()})
             result = await machine.execute(line, limits, environment, cwd="/srv/install", user="root")
             if result.timed_out:
-                raise InstallFailed("Installing took too long.")
+                raise InstallFailed(f"Installing was ended: it took more than {_INSTALL_SECONDS} seconds.")
             if result.exit_code != 0:
                 said = " ".join(result.output.decode(errors="replace").split())[-_SAID_CHARS:]
                 raise DependencyInvalid(f"The dependencies cannot be installed: {said}")

@@ -32,7 +32,7 @@ from penstock.sandbox.base import (
 )
 from penstock.sandbox.dependencies import OLDEST_DAYS, check_dependencies
 from penstock.sandbox.layers import InstallFailed, find_more, find_uv, keep_more, stack_files
-from penstock.sandbox.proxy import InstallProxy, Resolve, resolve_public
+from penstock.sandbox.proxy import MOST_BYTES, InstallProxy, Resolve, resolve_public
 from penstock.sandbox.toolchain import Python
 
 _LIMITS: Final = Limits(memory_mb=1024, cpus=2, pids=128, file_mb=256, disk_mb=64, wall_seconds=180)
@@ -62,6 +62,9 @@ class Installer:
     clock: Clock
     most_bytes: int
     """Of all layers that it makes together."""
+    most_fetched: int = MOST_BYTES
+    """Bytes that go over the network for one of them."""
+    limits: Limits = _LIMITS
     resolve: Resolve = resolve_public
     environment: Mapping[str, str] | None = None
     """Besides ours: where an index is, and by which certificates it is known."""
@@ -134,11 +137,30 @@ class Installer:
             "NODE_EXTRA_CA_CERTS": "/etc/ssl/certs/ca-certificates.crt",
             **(self.environment or {}),
         }
-        command = Command(files=files, argv=argv, environment=environment, limits=_LIMITS)
+        command = Command(files=files, argv=argv, environment=environment, limits=self.limits)
         result = await self.run(command, output=work.output, proxy=work.socket, installer=work.uv)
         if result.exit_code != 0:
-            raise _refusal(result, work.proxy)
+            raise self._refusal(result, work.proxy)
         return result
+
+    def _refusal(self, result: Result, proxy: InstallProxy) -> DependencyInvalid | InstallFailed:
+        """Return what came of it: of limits that are ours in our words, else in those of the package manager."""
+        if result.timed_out:
+            return InstallFailed(f"Installing was ended: it took more than {self.limits.wall_seconds:g} seconds.")
+        if result.out_of_memory:
+            return InstallFailed(f"Installing was ended: it took more than {self.limits.memory_mb} MB of memory.")
+        if proxy.is_spent:
+            return InstallFailed(
+                f"Installing was ended: there was more than {self.most_fetched / 1_000_000:g} MB to download."
+            )
+        if proxy.refused:
+            return InstallFailed(f"The package index leads to {proxy.refused[0]}: {_WHY}.")
+        if proxy.silent:
+            return InstallFailed(f"The package index cannot be reached: {proxy.silent[0]}.")
+        said = " ".join(result.output.decode(errors="replace").split())[-_SAID_CHARS:]
+        if _TROUBLE.search(said):
+            return InstallFailed(f"The package index is in trouble: {said}")
+        return DependencyInvalid(f"The dependencies cannot be installed: {said}")
 
     @contextlib.asynccontextmanager
     async def _workplace(self) -> AsyncGenerator["_Workplace"]:
@@ -152,7 +174,7 @@ class Installer:
             for each in (work, output, gate):
                 if self.user is not None:
                     os.chown(each, self.user, self.user)
-            proxy = InstallProxy(self.hosts, self.resolve)
+            proxy = InstallProxy(self.hosts, self.resolve, most_bytes=self.most_fetched)
             async with proxy.listening(gate / "s"):
                 yield _Workplace(output=output, socket=gate / "s", uv=tool, proxy=proxy)
         finally:
@@ -195,21 +217,8 @@ class _Workplace:
     proxy: InstallProxy
 
 
-_TROUBLE: Final = re.compile(r"server error \(5\d\d|\bE5\d\d\b")
-"""What uv and npm say of an index that is there and answers with an error of its own."""
-
-
-def _refusal(result: Result, proxy: InstallProxy) -> DependencyInvalid | InstallFailed:
-    """Return what came of it, in the words of the package manager."""
-    if result.timed_out or result.out_of_memory:
-        return InstallFailed("Installing took too long." if result.timed_out else "Installing took too much memory.")
-    if proxy.refused:
-        return InstallFailed(
-            f"The package index leads to {proxy.refused[0]}, which PENSTOCK_SANDBOX_INDEX_HOSTS does not name."
-        )
-    if proxy.silent:
-        return InstallFailed(f"The package index cannot be reached: {proxy.silent[0]}.")
-    said = " ".join(result.output.decode(errors="replace").split())[-_SAID_CHARS:]
-    if _TROUBLE.search(said):
-        return InstallFailed(f"The package index is in trouble: {said}")
-    return DependencyInvalid(f"The dependencies cannot be installed: {said}")
+_TROUBLE: Final = re.compile(
+    r"server error \(5\d\d|error sending request for url|operation timed out"
+    r"|\bE5\d\d\b|\b(?:FETCH_ERROR|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT)\b"
+)
+"""What uv and npm say of an index that is there and answers with an error of its own, or too late, or hangs up."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import marshal
 import os
 import signal
 import socket
@@ -21,9 +22,13 @@ from penstock.sandbox.cgroups import Group, Groups
 from penstock.sandbox.output import Output
 
 _START_SECONDS: Final = 10
+_LEAVING_SECONDS: Final = 1
+"""For the outer process to end by itself when the first one inside has."""
 _DYING_SECONDS: Final = 5
 _GROUP_TRIES: Final = 20
 _GROUP_SECONDS: Final = 0.01
+_PLAN_VERSION: Final = 2
+"""Of `marshal`, which every Python knows; the launcher has no time for more."""
 _LOG_BYTES: Final = 256 * 1024
 
 
@@ -117,7 +122,7 @@ class SandboxProcess:
                 block_fd=block.read,
             )
             flags_fd = holding(b"".join(flag.encode() + b"\0" for flag in flags))
-            plan_fd = holding(json.dumps(_plan(job, lifeline=life.read, status=status.write)).encode())
+            plan_fd = holding(marshal.dumps(_plan(job, lifeline=life.read, status=status.write), _PLAN_VERSION))
             command = [self._host.python, "-I", "-S", LAUNCHER, str(plan_fd)]
             self._process = subprocess.Popen(  # noqa: S603  # no text of a model is in these arguments
                 [self._host.bwrap, "--args", str(flags_fd), "--", *command],
@@ -250,7 +255,7 @@ class SandboxProcess:
 
     async def _end(self) -> Result:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(_LEAVING_SECONDS):
                 await self._has_ended.wait()
         if not self._has_ended.is_set():
             # The inner one is gone or was never there; whatever still waits outside goes now.

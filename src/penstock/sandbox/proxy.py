@@ -16,7 +16,8 @@ _REQUEST: Final = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,253}):([0-9]{1,5}) HTTP
 _HEAD_BYTES: Final = 8192
 _HEAD_SECONDS: Final = 10
 _CONNECT_SECONDS: Final = 10
-_BUDGET: Final = 300_000_000
+MOST_BYTES: Final = 300_000_000
+"""Of one installation."""
 _PIECE: Final = 64 * 1024
 
 Resolve = Callable[[str], Awaitable[tuple[str, int]]]
@@ -35,15 +36,22 @@ async def resolve_public(host: str) -> tuple[str, int]:
 class InstallProxy:
     """Answers CONNECT on a unix socket, for allowed hosts on port 443 only."""
 
-    def __init__(self, hosts: Collection[str], resolve: Resolve = resolve_public) -> None:
+    def __init__(
+        self, hosts: Collection[str], resolve: Resolve = resolve_public, *, most_bytes: int = MOST_BYTES
+    ) -> None:
         """Take the names of hosts in lower case."""
         self._hosts, self._resolve = frozenset(hosts), resolve
-        self._left = _BUDGET
+        self._left = most_bytes
         self._tasks = TaskOwner()
         self.refused: list[str] = []
         """What was asked for and is not allowed."""
         self.silent: list[str] = []
         """Hosts that are allowed and could not be reached."""
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether all bytes that may go through have gone, so that no more do."""
+        return self._left <= 0
 
     @contextlib.asynccontextmanager
     async def listening(self, path: Path) -> AsyncGenerator[None]:
@@ -117,7 +125,7 @@ class InstallProxy:
         await asyncio.gather(*ways, return_exceptions=True)
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while self._left > 0 and (piece := await reader.read(_PIECE)):
+        while not self.is_spent and (piece := await reader.read(_PIECE)):
             self._left -= len(piece)
             writer.write(piece)
             await writer.drain()
