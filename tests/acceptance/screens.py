@@ -8,7 +8,7 @@ import io
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 @contextmanager
-def _installation() -> Iterator[Penstock]:
+def _installation() -> Generator[Penstock]:
     models = tuple(each.partition("/")[2] for each in (THINKING, FAILING))
     with Upstream(models=models) as upstream, tempfile.TemporaryDirectory() as folder:
         environment = {
