@@ -1,13 +1,16 @@
-"""Other versions of what was said, and what is thought of it, in a real browser (B5, B11, F2)."""
+"""Other versions of what was said, what is thought of it, what was said long ago, in a real browser (B5, B11, F2)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from test_browser import choose_model, open_page, send, wait_for_status
 from test_people_pages import check_access
 
+from bench.conversations import fill
 from harness.penstock import Penstock, openai_at
 from upstream.process import Upstream
 
@@ -141,4 +144,119 @@ def test_what_one_thinks_of_an_answer_is_kept(
     page.get_by_test_id("rate-down").click()
     expect(other.get_by_test_id("reaction")).to_have_count(0)
     expect(other.get_by_test_id("rate-down")).to_have_attribute("aria-pressed", "false")
+    assert complaints == []
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongChat:
+    """A chat of thousands of messages, and whose it is."""
+
+    origin: str
+    chat_id: str
+    path: Sequence[str]
+    cookies: Sequence[tuple[str, str]]
+
+    def open(self, visitor: BrowserContext, complaints: list[str], goal: str = "") -> Page:
+        """Open it at its end, or at a message."""
+        visitor.add_cookies([{"name": name, "value": value, "url": self.origin} for name, value in self.cookies])
+        query = f"?message={goal}" if goal else ""
+        return open_page(visitor, f"{self.origin}/chats/{self.chat_id}{query}", complaints)
+
+
+@pytest.fixture(scope="module")
+def long_chat(branching: Penstock) -> LongChat:
+    """It is filled in a thread of its own: the browser's loop runs in this one."""
+    with branching.client() as client, ThreadPoolExecutor(1) as thread:
+        owner = client.get("/api/me").json()["id"]
+        chat_id, *path = thread.submit(fill, branching, client, owner, 5000).result()
+        cookies = list(client.cookies.items())
+    return LongChat(origin=branching.url, chat_id=chat_id, path=path, cookies=cookies)
+
+
+def scroll(page: Page, top: str) -> None:
+    """Scroll a chat at once."""
+    page.locator("main .scrollbar-thin.overflow-y-auto").evaluate(f"box => {{ box.scrollTop = {top} }}")
+
+
+def top_of(message: Locator) -> float:
+    """Return where a message is on the screen, once nothing moves any more."""
+    return float(
+        message.evaluate("found => new Promise(done => setTimeout(() => done(found.getBoundingClientRect().top), 300))")
+    )
+
+
+def test_what_was_said_long_ago_is_shown_at_once_and_read_on_from(
+    long_chat: LongChat, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """F4: the link of a hit leads to it however old it is, and from there in both directions and back to the end."""
+    path = long_chat.path
+    page = long_chat.open(visitor, complaints, path[10])
+    expect(page.locator("[data-found]")).to_have_attribute("data-message-id", path[10])
+    expect(page.locator("[data-found]")).to_be_in_viewport()
+    shown = page.locator("[data-message-id]")
+    expect(shown).to_have_count(50)
+    before = shown.last.get_attribute("data-message-id")
+    assert before is not None
+    scroll(page, "box.scrollHeight")
+    behind = path[path.index(before) + 1]
+    expect(page.locator(f"[data-message-id='{behind}']")).to_have_count(1)
+    expect(page.locator(f"[data-message-id='{before}']")).to_be_in_viewport()
+    ids = shown.evaluate_all("found => found.map(each => each.dataset.messageId)")
+    assert ids == list(path[: len(ids)])
+    assert len(ids) == 100
+    page.get_by_role("button", name="Jump to latest").click()
+    expect(page.locator(f"[data-message-id='{path[-1]}']")).to_be_in_viewport()
+    expect(page.locator(f"[data-message-id='{path[10]}']")).to_have_count(0)
+    assert complaints == []
+
+
+def test_older_messages_come_as_one_scrolls_and_nothing_jumps(
+    long_chat: LongChat, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """F4: also at the very top, where a browser keeps no place by itself."""
+    page = long_chat.open(visitor, complaints)
+    shown = page.locator("[data-message-id]")
+    expect(shown).to_have_count(50)
+    expect(shown.last).to_be_in_viewport()
+    first = page.locator(f"[data-message-id='{shown.first.get_attribute('data-message-id')}']")
+    held: list[Route] = []
+    is_held = True
+
+    def hold(route: Route) -> None:
+        if is_held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/messages\?"), hold)
+    with page.expect_request(re.compile(r"/messages\?cursor=")):
+        scroll(page, "0")
+    expect(first).to_be_in_viewport()
+    top = top_of(first)
+    is_held = False
+    for route in held:
+        route.continue_()
+    expect(shown).to_have_count(100)
+    assert abs(top_of(first) - top) < 3
+    # Whoever does not scroll has a button.
+    page.get_by_role("button", name="Show earlier messages").press("Enter")
+    expect(shown).to_have_count(150)
+    assert complaints == []
+
+
+def test_a_question_of_long_ago_is_written_anew(
+    long_chat: LongChat, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """B5, F4: the chat goes on from there, and what stood there is its other version."""
+    page = long_chat.open(visitor, complaints, long_chat.path[10])
+    found = page.locator("[data-found]")
+    expect(found).to_be_in_viewport()
+    choose_model(page, "openai/say-40-1")
+    found.get_by_test_id("edit").press("Enter")
+    page.get_by_test_id("edit-input").fill("Something else")
+    page.get_by_test_id("edit-input").press("Enter")
+    wait_for_status(page, "completed")
+    expect(page.get_by_test_id("message-assistant").last).to_contain_text("Something else")
+    expect(page.locator("[data-message-id]")).to_have_count(12)
+    expect(page.get_by_test_id("versions")).to_have_text("Version 2 / 2")
     assert complaints == []

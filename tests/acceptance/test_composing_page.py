@@ -122,6 +122,7 @@ def test_a_message_is_found_on_any_branch_by_keys_alone(
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("versions")).to_have_text("Version 2 / 2")
     wait_for_status(page, "completed")
+    other = open_page(visitor, page.url, complaints)
     page.goto(equipped.url)
     page.get_by_test_id("composer-input").wait_for()
     page.keyboard.press("Control+k")
@@ -134,12 +135,19 @@ def test_a_message_is_found_on_any_branch_by_keys_alone(
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator("[data-found]")).to_contain_text("The heron stands in the reeds")
+    # Looking at a branch is not choosing it.
+    expect(page.get_by_test_id("aside")).to_be_visible()
+    expect(other.get_by_test_id("message-user")).to_contain_text("Something else")
     page.locator("[data-found]").press("?")
     expect(page.get_by_test_id("shortcuts")).to_be_visible()
     check_access(page)
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     expect(page.get_by_test_id("composer-input")).to_be_focused()
+    page.get_by_role("button", name="Go on with it").click()
+    expect(other.get_by_test_id("message-user")).to_contain_text("The heron stands in the reeds")
+    expect(page.get_by_test_id("aside")).to_have_count(0)
+    expect(page.locator("[data-found]")).to_contain_text("The heron stands in the reeds")
     assert complaints == []
 
 

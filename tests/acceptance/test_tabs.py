@@ -1,13 +1,14 @@
-"""One person's tabs, in a real browser: what happens in one shows in the others without a reload (A13, A15, F4)."""
+"""One person's tabs and browsers: what happens in one shows in the others without a reload (A13, A15, F4)."""
 
 import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from test_browser import answer_text, choose_model, open_page, send, stored_text, wait_for_status, wait_for_text
 
 from harness.penstock import Penstock, openai_at
+from harness.people import new_email, sign_in, sign_up
 from upstream.process import Upstream
 from upstream.script import expected_text
 
@@ -72,6 +73,64 @@ def test_what_one_tab_does_the_other_shows(shared: Penstock, visitor: BrowserCon
     other.get_by_test_id("chat-delete-confirm").click()
     expect(one.get_by_test_id("chat-list-item")).to_have_count(0)
     expect(one.get_by_text("This chat does not exist")).to_be_visible()
+    assert complaints == []
+
+
+@pytest.fixture
+def second(browser: Browser) -> Iterator[BrowserContext]:
+    """Another browser."""
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
+def enter(browser: BrowserContext, installed: Penstock, email: str) -> None:
+    """Give a browser a session of its own."""
+    with installed.client() as client:
+        assert sign_in(client, email).status_code == 200
+        browser.add_cookies(
+            [{"name": name, "value": value, "url": installed.url} for name, value in client.cookies.items()]
+        )
+
+
+def test_what_one_browser_does_another_of_the_account_shows(
+    shared: Penstock, visitor: BrowserContext, second: BrowserContext, complaints: list[str]
+) -> None:
+    """A15, D1: an answer as it is written, a rename and a deletion."""
+    email = new_email()
+    with shared.client() as client:
+        sign_up(client, email)
+    for browser in (visitor, second):
+        enter(browser, shared, email)
+    one, other = (open_page(browser, shared.url, complaints) for browser in (visitor, second))
+    assert one.context.cookies() != other.context.cookies()
+    for page in (one, other):
+        expect(page.get_by_text("Your chats will be listed here.")).to_be_visible()
+    choose_model(one, "openai/echo-200-20")
+    send(one, "Count for me")
+    there = other.get_by_test_id("chat-list-item")
+    there.get_by_role("link").click()
+    wait_for_text(other, "delta3")
+    # It is written there as well, and not shown at its end.
+    expect(other.get_by_test_id("message-assistant")).to_have_attribute("data-status", "streaming")
+    assert "echo140" not in answer_text(other)
+    for page in (one, other):
+        wait_for_status(page, "completed")
+        assert answer_text(page) == stored_text(page) == expected_text("echo-200-20").strip()
+    here = one.get_by_test_id("chat-list-item")
+    here.hover()
+    one.get_by_test_id("chat-menu").click()
+    one.get_by_test_id("chat-rename").click()
+    one.get_by_test_id("chat-rename-input").fill("Figures")
+    one.get_by_test_id("chat-rename-input").press("Enter")
+    expect(there).to_contain_text("Figures")
+    expect(other.get_by_role("heading", name="Figures")).to_be_visible()
+    here.hover()
+    one.get_by_test_id("chat-menu").click()
+    one.get_by_test_id("chat-delete").click()
+    one.get_by_test_id("chat-delete-confirm").click()
+    expect(there).to_have_count(0)
+    expect(other.get_by_text("This chat does not exist")).to_be_visible()
     assert complaints == []
 
 

@@ -9,6 +9,7 @@ import itertools
 import tempfile
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ LONG_CHAT = 5000
 OPENED = 5
 OPEN_MS = 1000
 SCROLL_SECONDS = 10
+SCROLLED = 150
+"""Messages that are there by then, at least: else there was nothing to scroll through."""
 HEAP_ANSWERS = 50
 HEAP_FROM = 10
 """Measured from here on, when all code has been loaded."""
@@ -177,8 +180,10 @@ def _end(page: Page, session: CDPSession, began: float) -> Smoothness:
 
 def _long_chat(browser: Browser, penstock: Penstock) -> list[Line]:
     """How long a chat of thousands of messages takes to be seen, and how smoothly it is gone through from its end."""
-    with penstock.client() as client:
-        chat_id = fill(penstock, client, client.get("/api/me").json()["id"], LONG_CHAT)[0]
+    # In a thread of its own: the browser's loop runs in this one.
+    with penstock.client() as client, ThreadPoolExecutor(1) as thread:
+        owner = client.get("/api/me").json()["id"]
+        chat_id = thread.submit(fill, penstock, client, owner, LONG_CHAT).result()[0]
         cookies = client.cookies.jar
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.add_cookies([{"name": each.name, "value": each.value or "", "url": penstock.url} for each in cookies])
@@ -200,6 +205,9 @@ def _long_chat(browser: Browser, penstock: Penstock) -> list[Line]:
         page.mouse.wheel(0, -240)
         time.sleep(0.02)
     scrolled = _end(page, session, seen)
+    loaded = page.locator("[data-message-id]").count()
+    assert loaded >= SCROLLED, f"only {loaded} messages were loaded while scrolling"
+    print("messages, gone through:", loaded)
     name = f"a chat of {LONG_CHAT:,} messages"
     context.close()
     return [

@@ -28,7 +28,18 @@ import type {
 } from './generated/types.gen'
 import { codeOf, refusal } from './errors'
 
-export type { Chat, ChatDetail, ChatPage, ChatSettings, Message, MessageMarks, Model, ModelCatalogue, Usage }
+export type {
+  Chat,
+  ChatDetail,
+  ChatPage,
+  ChatSettings,
+  Message,
+  MessageMarks,
+  MessagePage,
+  Model,
+  ModelCatalogue,
+  Usage,
+}
 export type { ProviderKey, ProviderKeys }
 export type { Deletion, ErrorEntry, MadeToken, Me, NewToken, PasswordChange, Profile, Session, SignIn, SignUp, Token }
 
@@ -71,6 +82,11 @@ export async function getChat(chatId: string, signal: AbortSignal): Promise<Chat
 
 export async function getMessages(chatId: string, cursor: string): Promise<MessagePage> {
   return (await sdk.listMessages({ ...strict, path: { chat_id: chatId }, query: { cursor } })).data
+}
+
+/** The page with a message in its middle, on whichever path it is. */
+export async function getMessagesAround(chatId: string, at: string, signal: AbortSignal): Promise<MessagePage> {
+  return (await sdk.listMessages({ ...strict, signal, path: { chat_id: chatId }, query: { at } })).data
 }
 
 /** A message by the run that writes it, or by its own id where that is known. */

@@ -4,7 +4,7 @@
  */
 import { Chat } from '@ai-sdk/react'
 import { generateId } from 'ai'
-import { type ChatDetail, type Message as Stored, getMessages, stopRun } from '@/api/client'
+import { type ChatDetail, type MessagePage, type Message as Stored, getMessages, stopRun } from '@/api/client'
 import { isSessionOver, sentence } from '@/api/errors'
 import { writeDraft } from '@/lib/drafts'
 import { Signal, until } from '@/lib/signal'
@@ -12,6 +12,7 @@ import { type Facts, type FilePart, type Message, filesOf } from '@/streams/mess
 import { type SendBody, Transport, type WhenBusy } from '@/streams/transport'
 import { type Local, calm } from './local'
 import { merge, shortOf, splitLine, textOf, toMessage } from './messages'
+import { type Side, type Stretch, extended, joined, stretchOf } from './stretch'
 
 export interface ConversationOptions {
   chatId?: string
@@ -39,6 +40,10 @@ export class Conversation {
   private broken = false
   private goneRun: string | undefined
   private attempts = 0
+  /** The last message of the path that is chosen, as the server told last. */
+  private leafId: string | null | undefined
+  /** Where pages are being fetched from. */
+  private readonly turning = new Set<string>()
 
   constructor({ chatId, onStart, onSettled, onEnd }: ConversationOptions) {
     this.chatId = new Signal(chatId)
@@ -103,6 +108,7 @@ export class Conversation {
 
   private async submit(message: Message, body: SendBody): Promise<void> {
     const { id } = message
+    this.returnToEnd()
     if (this.local.get().failed?.id === id) this.update({ failed: undefined })
     this.chat.messages = this.chat.messages.filter((shown) => shown.id !== id)
     await this.follow(() => this.chat.sendMessage(message, { body }))
@@ -113,12 +119,12 @@ export class Conversation {
   }
 
   async regenerate(messageId: string, body: SendBody): Promise<void> {
-    await this.attempt(() => this.chat.regenerate({ messageId, body }))
+    await this.attempt(messageId, () => this.chat.regenerate({ messageId, body }))
   }
 
   /** Writes a question anew, beside what it was (B5). Resolves to whether it was taken. */
   async edit(messageId: string, text: string, body: SendBody): Promise<boolean> {
-    return this.attempt(() => {
+    return this.attempt(messageId, () => {
       const place = this.chat.messages.findIndex(({ id }) => id === messageId)
       const edited = this.chat.messages[place]
       const files = edited ? filesOf(edited) : []
@@ -128,21 +134,33 @@ export class Conversation {
   }
 
   /** What came of it is shown as it was before when the server takes nothing of it. */
-  private async attempt(request: () => Promise<void>): Promise<boolean> {
+  private async attempt(messageId: string, request: () => Promise<void>): Promise<boolean> {
     const before = this.chat.messages
+    const { stretch, earlier } = this.local.get()
+    if (stretch && has(stretch.messages, messageId)) {
+      // The chat goes on from where one reads.
+      this.chat.messages = stretch.messages
+      this.update({ stretch: undefined, earlier: stretch.earlier })
+    }
     await this.follow(request)
     const isTaken = this.started || !this.chat.error
-    if (!isTaken) this.chat.messages = before
+    if (!isTaken) {
+      this.chat.messages = before
+      this.update({ stretch, earlier })
+    }
     return isTaken
   }
 
   /** Shows what is known of a message now. */
   amend(messageId: string, change: Partial<Facts>): void {
-    this.chat.messages = this.chat.messages.map((message) => {
+    const amended = (message: Message): Message => {
       const facts = message.metadata?.facts
       if (message.id !== messageId || !facts) return message
       return { ...message, metadata: { ...message.metadata, facts: { ...facts, ...change } } }
-    })
+    }
+    const { stretch } = this.local.get()
+    this.chat.messages = this.chat.messages.map(amended)
+    if (stretch) this.update({ stretch: { ...stretch, messages: stretch.messages.map(amended) } })
   }
 
   async continue(message: Message, body: SendBody): Promise<void> {
@@ -165,17 +183,77 @@ export class Conversation {
     }
   }
 
-  async loadEarlier(): Promise<void> {
-    const { earlier } = this.local.get()
+  /** Adds the page that lies on one side of what is shown. */
+  async load(side: Side): Promise<void> {
     const chatId = this.chatId.get()
-    if (earlier === undefined || chatId === undefined) return
+    const cursor = this.cursorOf(side)
+    if (cursor === undefined || chatId === undefined || this.turning.has(cursor)) return
+    this.turning.add(cursor)
     try {
-      const page = await getMessages(chatId, earlier)
-      this.chat.messages = [...page.items.map(toMessage), ...this.chat.messages]
-      this.update({ earlier: page.nextCursor ?? undefined })
+      const page = await getMessages(chatId, cursor)
+      // Meanwhile something else may be shown.
+      if (this.cursorOf(side) === cursor) this.add(side, page)
     } catch (error) {
-      this.update({ notice: sentence(error) })
+      this.complain(sentence(error))
+    } finally {
+      this.turning.delete(cursor)
     }
+  }
+
+  private cursorOf(side: Side): string | undefined {
+    const { stretch, earlier } = this.local.get()
+    if (stretch) return stretch[side]
+    return side === 'earlier' ? earlier : undefined
+  }
+
+  private add(side: Side, page: MessagePage): void {
+    const { stretch } = this.local.get()
+    if (stretch) {
+      this.show(extended(stretch, side, page))
+      return
+    }
+    this.chat.messages = [...page.items.map(toMessage), ...this.chat.messages]
+    this.update({ earlier: page.nextCursor ?? undefined })
+  }
+
+  /** Shows that part of the chat that has a message. Tells whether it is known here. */
+  turnTo(messageId: string): boolean {
+    const { stretch } = this.local.get()
+    if (stretch && has(stretch.messages, messageId)) return true
+    if (!has(this.chat.messages, messageId)) return false
+    this.returnToEnd()
+    return true
+  }
+
+  /** Shows a page of the chat, whatever its branch; together with the end of the chat where they meet. */
+  visit(page: MessagePage): void {
+    // While something is being asked, the server is ahead of what is known here.
+    const isAside = !this.active && this.leafId !== undefined && page.leafId !== this.leafId
+    this.show(stretchOf(page, isAside ? (page.leafId ?? undefined) : undefined))
+  }
+
+  /** The branch that is shown has been chosen. */
+  settleHere(): void {
+    const { stretch } = this.local.get()
+    if (stretch) this.show({ ...stretch, aside: undefined })
+  }
+
+  returnToEnd(): void {
+    if (this.local.get().stretch) this.update({ stretch: undefined })
+  }
+
+  private show(stretch: Stretch): void {
+    const messages = stretch.aside === undefined ? joined(stretch.messages, this.chat.messages) : undefined
+    if (!messages) {
+      this.update({ stretch })
+      return
+    }
+    this.chat.messages = messages
+    this.update({ stretch: undefined, earlier: stretch.earlier })
+  }
+
+  complain(notice: string): void {
+    this.update({ notice })
   }
 
   dismiss(): void {
@@ -188,6 +266,7 @@ export class Conversation {
   adopt(detail: ChatDetail, at: number): void {
     const { told, waiting } = splitLine(detail.messages.items, detail.queuedRunIds)
     this.update({ waiting })
+    this.leafId = detail.leafId
     if (this.active || at < this.changedAt) return
     const shown = this.chat.messages
     const failedId = this.local.get().failed?.id
@@ -247,6 +326,10 @@ export class Conversation {
   private update(change: Partial<Local>): void {
     this.local.set({ ...this.local.get(), ...change })
   }
+}
+
+function has(messages: readonly Message[], messageId: string): boolean {
+  return messages.some(({ id }) => id === messageId)
 }
 
 /** The run to follow: of two side by side that of the chosen answer, if it is not over. */

@@ -1,5 +1,6 @@
 import type { Message } from '@/streams/message'
 import type { Waiting } from './messages'
+import type { Stretch } from './stretch'
 
 /** What this tab alone knows. */
 export interface Local {
@@ -8,8 +9,10 @@ export interface Local {
   stopping: boolean
   /** The message being continued, as it was before. */
   held: Message | undefined
-  /** Leads to messages older than the ones shown. */
+  /** Leads to messages older than the ones at the end. */
   earlier: string | undefined
+  /** What is shown instead of the end of the chat. */
+  stretch: Stretch | undefined
   /** The messages that stand in line behind the answer that runs (WB1), first come first. */
   waiting: readonly Waiting[]
 }
@@ -21,5 +24,6 @@ export const calm: Local = {
   stopping: false,
   held: undefined,
   earlier: undefined,
+  stretch: undefined,
   waiting: [],
 }

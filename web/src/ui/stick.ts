@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
 
 interface Stick {
   scroller: RefObject<HTMLDivElement | null>
@@ -8,18 +8,28 @@ interface Stick {
   jump: () => void
   /** Brings something to the middle of the screen, and stays there. */
   visit: (element: Element) => void
-  /** Keeps what is on the screen in its place while something is added above it. */
-  keepPlace: (change: () => Promise<void>) => Promise<void>
+}
+
+interface Shown {
+  /** The id of the message that the content begins with. */
+  first?: string | undefined
+  /** Whether the content ends where the chat does: what is added to an end before that pulls nobody along. */
+  whole?: boolean
 }
 
 const near = 8
 const far = 120
 
-/** Follows the end of growing content for as long as the reader stays there. */
-export function useStick(): Stick {
+/**
+ * Follows the end of growing content for as long as the reader stays there, and keeps what is on the screen in its place
+ * when something comes above it.
+ */
+export function useStick({ first, whole = true }: Shown = {}): Stick {
   const scroller = useRef<HTMLDivElement>(null)
   const content = useRef<HTMLDivElement>(null)
   const stuck = useRef(true)
+  const ends = useRef(whole)
+  const beginning = useRef<{ element: Element; top: number }>(undefined)
   const [away, setAway] = useState(false)
 
   const jump = useCallback(() => {
@@ -32,14 +42,22 @@ export function useStick(): Stick {
     element.scrollIntoView({ block: 'center' })
   }, [])
 
-  const keepPlace = useCallback(async (change: () => Promise<void>) => {
+  useLayoutEffect(() => {
+    ends.current = whole
+    if (!whole) stuck.current = false
+  }, [whole])
+
+  // Browsers keep the place by themselves, but not at the very top, and not all of them.
+  useLayoutEffect(() => {
     const box = scroller.current
+    const before = beginning.current
     if (!box) return
-    stuck.current = false
-    const below = box.scrollHeight - box.scrollTop
-    await change()
-    requestAnimationFrame(() => requestAnimationFrame(() => (box.scrollTop = box.scrollHeight - below)))
-  }, [])
+    if (before?.element.isConnected) box.scrollTop += topIn(box, before.element) - before.top
+    // Something else is shown: nobody is near either end of it, where more would be asked for.
+    else if (!whole) box.scrollTop = (box.scrollHeight - box.clientHeight) / 2
+    const element = box.querySelector('[data-message-id]')
+    beginning.current = element ? { element, top: topIn(box, element) } : undefined
+  }, [first, whole])
 
   useEffect(() => {
     const box = scroller.current
@@ -47,7 +65,7 @@ export function useStick(): Stick {
     let top = box.scrollTop
     const onScroll = (): void => {
       const gap = box.scrollHeight - box.scrollTop - box.clientHeight
-      if (gap < near) stuck.current = true
+      if (gap < near) stuck.current = ends.current
       else if (box.scrollTop < top - 1) stuck.current = false
       top = box.scrollTop
       setAway(!stuck.current && gap > far)
@@ -70,7 +88,12 @@ export function useStick(): Stick {
     }
   }, [])
 
-  return { scroller, content, away, jump, visit, keepPlace }
+  return { scroller, content, away, jump, visit }
+}
+
+/** How far something lies below the top of all that is scrolled. */
+function topIn(box: Element, element: Element): number {
+  return element.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop
 }
 
 function toEnd(box: HTMLElement | null): void {

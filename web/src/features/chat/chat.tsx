@@ -1,8 +1,10 @@
 import { Suspense, lazy, useEffect } from 'react'
+import { useLocation } from 'wouter'
 import type { ChatDetail } from '@/api/client'
 import { isNotFound, sentence } from '@/api/errors'
 import { fitting } from '@/lib/settings'
 import { useBeside } from '@/queries/beside'
+import { useChooseVersion } from '@/queries/branches'
 import { useChatDetail } from '@/queries/chats'
 import { tokensOf } from '@/queries/context'
 import { useConversation, useConversations } from '@/queries/conversations'
@@ -20,8 +22,8 @@ import { AllowanceNote } from '../usage/note'
 import { useGoal } from './goal'
 import { Header } from './header'
 import { Line } from './line'
-import { Announcer, Jump, Loading, Reconnecting, TemporaryNotice, Trouble, Unknown } from './notices'
-import { Earlier, Thread } from './thread'
+import { Announcer, Aside, Jump, Loading, Reconnecting, TemporaryNotice, Trouble, Unknown } from './notices'
+import { More, Thread } from './thread'
 
 const ContextSheet = lazy(() => import('../composer/contextsheet'))
 
@@ -62,17 +64,22 @@ interface RoomProps {
 }
 
 function Room({ chatId, conversation, state, chat, loading, onRefresh }: RoomProps) {
-  const { messages, busy: answering, submitted, failed, stopping, earlier, line, error, notice, waiting } = state
+  const { messages, busy: answering, submitted, failed, stopping, stretch, line, error, notice, waiting } = state
+  const { messages: shown, earlier, later, aside } = stretch ?? { ...state, later: undefined, aside: undefined }
   const { title, temporary = false } = chat ?? {}
   const { catalogue, model, choose } = useModelChoice(chat?.model ?? undefined)
   const beside = useBeside(conversation, messages.at(-1))
   const busy = answering || beside?.live === true
   const { second, compare, row } = useComparison(catalogue, model)
   const limit = useMessageLimit()
-  const { scroller, content, away, jump, visit, keepPlace } = useStick()
-  useGoal(conversation, messages.length > 0 && !busy, visit)
-  // A message that could not be sent says so itself.
-  const trouble = notice ?? (error && !failed ? sentence(error) : undefined)
+  const { scroller, content, away, jump, visit } = useStick({ first: shown[0]?.id, whole: later === undefined })
+  useGoal(conversation, messages.length > 0, visit)
+  const { mutate: chooseVersion, isPending: choosing, error: refusal, reset } = useChooseVersion(chatId)
+  const [location, navigate] = useLocation()
+  const trouble =
+    notice ??
+    // A message that could not be sent says so itself.
+    (error && !failed ? sentence(error) : refusal ? sentence(refusal) : undefined)
   const { settings, choose: tune } = useChatSettings(chatId, chat, messages)
   const taken = fitting(settings, model?.capabilities)
   const body = { ...(model && { model: model.id }), ...(Object.keys(taken).length > 0 && { settings: taken }) }
@@ -122,13 +129,21 @@ function Room({ chatId, conversation, state, chat, loading, onRefresh }: RoomPro
       <div ref={scroller} className="scrollbar-thin relative min-h-0 flex-1 overflow-y-auto">
         <div ref={content} className="mx-auto flex max-w-3xl flex-col gap-4 px-4 pt-6 pb-8">
           {temporary && <TemporaryNotice />}
-          {earlier !== undefined && <Earlier onLoad={() => void keepPlace(() => conversation.loadEarlier())} />}
+          {earlier !== undefined && (
+            <More
+              cursor={earlier}
+              label="Show earlier messages"
+              scroller={scroller}
+              onLoad={() => void conversation.load('earlier')}
+            />
+          )}
           {loading ? (
             <Loading />
           ) : (
             <Thread
               conversation={conversation}
-              messages={messages}
+              messages={shown}
+              apart={stretch !== undefined}
               busy={answering}
               submitted={submitted}
               failed={failed}
@@ -136,20 +151,57 @@ function Room({ chatId, conversation, state, chat, loading, onRefresh }: RoomPro
               beside={beside}
               modelId={chat?.messages.items.at(-1)?.model ?? undefined}
               onModel={choose}
+              choosing={choosing}
+              onChoose={(messageId) => {
+                chooseVersion(messageId, {
+                  onSuccess: () => {
+                    // It is as far from the end as the one that was shown.
+                    if (stretch) navigate(`${location}?message=${messageId}`, { replace: true })
+                  },
+                })
+              }}
+            />
+          )}
+          {later !== undefined && (
+            <More
+              cursor={later}
+              label="Show later messages"
+              scroller={scroller}
+              onLoad={() => void conversation.load('later')}
             />
           )}
         </div>
       </div>
       <Announcer busy={busy} />
       <div className="dock relative mx-auto w-full max-w-3xl px-4 pb-4">
-        {away && <Jump onClick={jump} />}
+        {(away || stretch !== undefined) && (
+          <Jump
+            onClick={() => {
+              conversation.returnToEnd()
+              requestAnimationFrame(jump)
+            }}
+          />
+        )}
         {line === 'reconnecting' && <Reconnecting />}
         {trouble !== undefined && (
           <Trouble
             message={trouble}
             onDismiss={() => {
               conversation.dismiss()
+              reset()
               onRefresh()
+            }}
+          />
+        )}
+        {aside !== undefined && (
+          <Aside
+            disabled={busy || choosing}
+            onChoose={() => {
+              chooseVersion(aside, {
+                onSuccess: () => {
+                  conversation.settleHere()
+                },
+              })
             }}
           />
         )}

@@ -63,6 +63,22 @@ export function TemporaryNotice() {
   )
 }
 
+/** Says that another version of the chat is shown than the one that goes on. */
+export function Aside({ disabled, onChoose }: { disabled: boolean; onChoose: () => void }) {
+  return (
+    <div
+      role="status"
+      data-testid="aside"
+      className="mb-2 flex flex-wrap items-center gap-x-3 gap-y-1 rounded-lg bg-panel py-1 ps-4 pe-1 text-sm text-muted"
+    >
+      <span className="flex-1">You are reading another version of this chat.</span>
+      <Button disabled={disabled} onClick={onChoose}>
+        Go on with it
+      </Button>
+    </div>
+  )
+}
+
 export function Reconnecting() {
   return (
     <p

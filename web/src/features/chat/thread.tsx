@@ -1,7 +1,5 @@
-import { type ComponentProps, useState } from 'react'
-import { sentence } from '@/api/errors'
+import { type ComponentProps, type RefObject, useState } from 'react'
 import type { Beside } from '@/queries/beside'
-import { useChooseVersion } from '@/queries/branches'
 import type { Conversation } from '@/queries/conversation'
 import { statusOf } from '@/queries/conversations'
 import { useMessageLimit } from '@/queries/me'
@@ -9,6 +7,7 @@ import { textOf } from '@/queries/messages'
 import type { Message } from '@/streams/message'
 import type { SendBody } from '@/streams/transport'
 import { Button } from '@/ui/button'
+import { useNear } from '@/ui/near'
 import { Answer } from './answer'
 import { Editor } from './editor'
 import { Pair } from './pair'
@@ -18,6 +17,8 @@ import { Typing } from './typing'
 interface ThreadProps {
   conversation: Conversation
   messages: Message[]
+  /** The messages are not those at the end of the chat. */
+  apart: boolean
   busy: boolean
   submitted: boolean
   failed: { id: string; reason: string } | undefined
@@ -26,22 +27,23 @@ interface ThreadProps {
   beside: Beside | undefined
   modelId: string | undefined
   onModel: (id: string) => void
+  onChoose: (messageId: string) => void
+  choosing: boolean
 }
 
-export function Thread({ conversation, messages, busy, submitted, failed, body, ...pair }: ThreadProps) {
-  const { beside, modelId, onModel } = pair
+export function Thread({ conversation, messages, apart, busy, submitted, failed, body, ...rest }: ThreadProps) {
+  const { beside, modelId, onModel, onChoose, choosing } = rest
   const { edited, edit, save, cancel } = useEditing(conversation, body)
-  const { mutate: choose, isPending: choosing, error: refusal } = useChooseVersion(conversation.chatId.get())
   const limit = useMessageLimit()
   const running = busy || beside?.live === true
   const settled = !running && !choosing
-  const last = messages.at(-1)
-  const lastAnswer = running ? undefined : messages.findLast(({ role }) => role === 'assistant')
+  const last = apart ? undefined : messages.at(-1)
+  const lastAnswer = running || apart ? undefined : messages.findLast(({ role }) => role === 'assistant')
   return (
     <>
       {messages.map((message, index) => (
-        // Old messages are laid out only when they come near the screen.
-        <div key={message.id} className={index < messages.length - 20 ? 'settled' : ''}>
+        // Old messages are laid out only when they come near the screen. One that becomes old loses its height for a moment.
+        <div key={message.id} className={apart || index < messages.length - 20 ? 'settled' : ''}>
           {message.role === 'user' ? (
             <Question
               message={message}
@@ -64,7 +66,7 @@ export function Thread({ conversation, messages, busy, submitted, failed, body, 
                     }
                   : undefined
               }
-              onChoose={choose}
+              onChoose={onChoose}
             />
           ) : (
             <InPair
@@ -80,7 +82,7 @@ export function Thread({ conversation, messages, busy, submitted, failed, body, 
                 message={message}
                 status={busy && message === last ? 'streaming' : statusOf(message)}
                 isLast={message === lastAnswer}
-                onChoose={choose}
+                onChoose={onChoose}
                 {...(message === lastAnswer && { onContinue: () => void conversation.continue(message, body) })}
                 {...(settled && {
                   onRegenerate: (model?: string) =>
@@ -92,11 +94,6 @@ export function Thread({ conversation, messages, busy, submitted, failed, body, 
         </div>
       ))}
       {busy && last?.role === 'user' && <Typing />}
-      {refusal && (
-        <p role="alert" className="text-sm text-danger">
-          {sentence(refusal)}
-        </p>
-      )}
     </>
   )
 }
@@ -138,10 +135,23 @@ function useEditing(conversation: Conversation, body: SendBody) {
   return { edited, edit, save, cancel }
 }
 
-export function Earlier({ onLoad }: { onLoad: () => void }) {
+/** So far from the screen the next page is asked for: about what one reads while it comes, in pixels. */
+const margin = 800
+
+interface MoreProps {
+  /** Where the page is. */
+  cursor: string
+  label: string
+  scroller: RefObject<Element | null>
+  onLoad: () => void
+}
+
+/** Asks for a page once one comes near it; a button for whoever does not scroll. */
+export function More({ cursor, label, scroller, onLoad }: MoreProps) {
+  const box = useNear(cursor, onLoad, { scroller, margin })
   return (
-    <div className="flex justify-center">
-      <Button onClick={onLoad}>Show earlier messages</Button>
+    <div ref={box} className="flex justify-center">
+      <Button onClick={onLoad}>{label}</Button>
     </div>
   )
 }

@@ -1,4 +1,3 @@
-import { useEffect, useRef } from 'react'
 import { useRoute } from 'wouter'
 import type { Chat } from '@/api/client'
 import { sentence } from '@/api/errors'
@@ -6,6 +5,7 @@ import type { Which } from '@/api/filing'
 import { groupByDay } from '@/lib/days'
 import { useChats } from '@/queries/chats'
 import { Button } from '@/ui/button'
+import { useNear } from '@/ui/near'
 import { Skeleton } from '@/ui/placeholder'
 import { Item, Nothing, type Task } from './item'
 import type { Selection } from './selection'
@@ -59,20 +59,7 @@ export function List({ which, shows, byDay = false, empty, selection, onTask }: 
 
 /** Asks for more once it comes near the screen; a button for whoever does not scroll. */
 function More({ busy, onReach }: { busy: boolean; onReach: () => void }) {
-  const box = useRef<HTMLDivElement>(null)
-  const reach = useRef(onReach)
-  useEffect(() => {
-    const observer = new IntersectionObserver(
-      ([entry]) => {
-        if (entry?.isIntersecting) reach.current()
-      },
-      { rootMargin: '200px' },
-    )
-    if (box.current) observer.observe(box.current)
-    return () => {
-      observer.disconnect()
-    }
-  }, [])
+  const box = useNear(undefined, onReach, { margin: 200 })
   return (
     <div ref={box} className="px-1 pb-2">
       <Button className="w-full" disabled={busy} onClick={onReach}>
