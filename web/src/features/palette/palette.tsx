@@ -3,7 +3,7 @@ import { useLocation } from 'wouter'
 import { sentence } from '@/api/errors'
 import { modifier } from '@/lib/keys'
 import { useChats } from '@/queries/chats'
-import { fewest, useFound } from '@/queries/search'
+import { isWorthFinding, useFound } from '@/queries/search'
 import { Dialog } from '@/ui/dialog'
 import { Icon } from '@/ui/icon'
 import { toggleTheme } from '@/ui/theme'
@@ -32,7 +32,7 @@ export default function Palette({ onClose, onHelp }: PaletteProps) {
     entriesFor(words, {
       commands: commandsFor(go, onClose, onHelp),
       chats: listed?.pages.flatMap(({ items }) => items) ?? [],
-      hits: words.length < fewest ? [] : (found.data?.pages.flatMap(({ items }) => items) ?? []),
+      hits: isWorthFinding(words) ? (found.data?.pages.flatMap(({ items }) => items) ?? []) : [],
     }),
   )
   const place = Math.min(active, entries.length - 1)
