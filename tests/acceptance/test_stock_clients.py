@@ -16,7 +16,7 @@ from upstream.process import Upstream
 from upstream.script import expected_text
 
 ROOT = Path(__file__).parents[2]
-MODEL, LONGER = "echo-150-10", "echo-300-10"
+MODEL, LONGER = "echo-150-10", "echo-500-10"
 """The answer to be read in its middle lasts longer than a program takes to start."""
 
 
