@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from test_browser import choose_model, open_page, send
 
+from harness.access import check_rules
 from harness.penstock import Penstock
 from harness.sandbox import SHARED
 
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 MADE = re.compile("^(ready|not_validated)$")
 """Where there is no sound sandbox, nothing can be checked."""
 PATIENCE = 60_000
@@ -38,11 +37,7 @@ def wait_until_made(page: Page, ordinal: int) -> None:
 
 def check_access(page: Page) -> None:
     """Let axe look at the page."""
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice']})")
-    broken = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
-    assert broken == [], page.url
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    check_rules(page)
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 

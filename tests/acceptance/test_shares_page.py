@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from test_browser import choose_model, open_page, send, wait_for_status
-from test_people_pages import AXE
 
+from harness.access import check_rules
 from harness.penstock import Penstock, openai_at
 from harness.people import sign_up
 from upstream.process import Upstream
@@ -37,11 +37,7 @@ def reader(browser: Browser) -> Iterator[BrowserContext]:
 def check_page(page: Page) -> None:
     """Let axe look at a page that scrolls as a whole. The page allows no script: axe comes by the debugger."""
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice']})")
-    broken = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
-    assert broken == [], page.url
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    check_rules(page)
 
 
 def test_a_link_leads_from_one_browser_to_a_copy_in_another(

@@ -4,14 +4,13 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import sqlalchemy as sa
 
-from bench.report import Bench, Line, line_of
+from bench.report import Bench, Line, line_of, memory_of
 from harness.penstock import Penstock
 from penstock.actor import SYSTEM
 from penstock.db.database import open_database
@@ -35,13 +34,15 @@ def run(name: str, about: str, penstock: Penstock) -> Bench:
         long, short = (fill(penstock, client, owner, length) for length in (LONG, SHORT))
         know_tables(penstock)
 
+        serving = penstock.processes["web"].pid
+
         def walk(path: Sequence[str]) -> float:
             """Go through a whole chat page by page, and return by how many MB the server has grown."""
-            before, cursor = _memory(penstock), f"{path[-1]}_older_{len(path) - 2}"
+            before, cursor = memory_of(serving), f"{path[-1]}_older_{len(path) - 2}"
             while cursor:
                 found = client.get(f"/api/chats/{path[0]}/messages", params={"cursor": cursor, "limit": 200}).json()
                 cursor = found["nextCursor"]
-            return max(0.0, _memory(penstock) - before)
+            return max(0.0, memory_of(serving) - before)
 
         def page(path: Sequence[str], depth: int) -> Callable[[], httpx.Response]:
             cursor = f"{path[-1]}_older_{min(depth, len(path) - 2)}"
@@ -74,12 +75,6 @@ def _line(name: str, ours: Callable[[], httpx.Response], theirs: Callable[[], ht
             assert get().status_code == 200
             kept.append((time.perf_counter() - began) * 1000)
     return line_of(name, "ms", *taken, **more)
-
-
-def _memory(penstock: Penstock) -> float:
-    """Return the megabytes that the serving process has."""
-    status = Path(f"/proc/{penstock.processes['web'].pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def _files(penstock: Penstock) -> list[Line]:

@@ -88,6 +88,12 @@ class Machine:
         }
 
 
+def memory_of(pid: int) -> float:
+    """Return the megabytes of memory that a process has."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
 def _busy_seconds() -> float:
     """Processor seconds that the whole machine has spent working."""
     fields = [int(each) for each in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]

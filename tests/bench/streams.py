@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from bench.report import TICKS, Bench, Line, line_of
+from bench.report import TICKS, Bench, Line, line_of, memory_of
 from harness.penstock import Penstock
 from harness.ports import free_port
 
@@ -48,8 +48,7 @@ class Subject:
 
     def memory(self) -> float:
         """Return its resident memory in MB."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        return memory_of(self.pid)
 
 
 async def appending(session: aiohttp.ClientSession, subject: Subject, writers: int) -> dict[str, float]:

@@ -116,6 +116,7 @@ def _lines(browser: Browser, url: str, model: str, kind: str, slowdown: int) -> 
     ours = _answer(page, session, url, model)
     context.close()
     name = f"{kind}, processor slowed {slowdown} times" if slowdown > 1 else kind
+    print(name, ours, "beside", idle, flush=True)  # what comes later may fail
     wanted = SLOWED if slowdown > 1 else KINDS[kind]
     return [
         line_of(f"{name}: frames", "1/s", [ours.fps], [idle.fps], better="more", bar=wanted),

@@ -5,23 +5,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from harness.penstock import Penstock, openai_at
+from harness.penstock import Penstock
 from harness.people import sign_up
-from upstream.process import Upstream
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Penstock]:
-    """An installation with keys for one vendor of two."""
-    installation = Penstock(folder=tmp_path_factory.mktemp("models"), environment=openai_at(upstream)).start()
-    yield installation
-    installation.kill()
 
 
 @pytest.fixture
-def client(served: Penstock) -> Iterator[httpx.Client]:
+def client(people: Penstock) -> Iterator[httpx.Client]:
     """Somebody with an account."""
-    with served.client() as made:
+    with people.client() as made:
         sign_up(made)
         yield made
 
@@ -76,12 +67,12 @@ def test_what_cannot_be_asked_so_is_refused_and_nothing_is_stored(
     assert client.get("/api/chats").json()["items"] == []
 
 
-def test_a_token_is_taken_from_one_header_only(client: httpx.Client, served: Penstock) -> None:
+def test_a_token_is_taken_from_one_header_only(client: httpx.Client, people: Penstock) -> None:
     """S7: neither an address nor another vendor's header is a place for it."""
     secret = str(client.post("/api/tokens", json={"name": "tools"}).json()["secret"])
     body = {"model": "openai/echo-3", "messages": [{"role": "user", "content": "Hello"}]}
     path = "/v1/chat/completions"
-    with httpx.Client(base_url=served.url) as program:
+    with httpx.Client(base_url=people.url) as program:
         assert program.post(path, json=body, params={"api_key": secret}).status_code == 401
         assert program.post(path, json=body, headers={"x-api-key": secret}).status_code == 401
         assert program.post(path, json=body, headers={"authorization": f"Bearer {secret}"}).status_code == 200

@@ -23,7 +23,7 @@ from penstock.providers.router import Journey, Way
 
 logger = logging.getLogger(__name__)
 
-_CANCEL_SECONDS = 2
+_CANCEL_SECONDS = 5
 _RETRIES = 3
 _RETRY_BASE_SECONDS = 0.5
 _RETRY_CAP_SECONDS = 8.0
@@ -115,7 +115,7 @@ async def ask(listener: Listener, prepared: Prepared, *, retries: int = _RETRIES
             # What goes on without us is waited for, though not by whoever could be asked another way, and not for ever.
             is_late = error.kind is ErrorKind.TIMEOUT_FIRST or retry == retries
             if not listener.has_heard and (is_late or not goes_on) and (other := prepared.fallback(error)) is not None:
-                await _let_go(provider, listener.handle)
+                await let_go(provider, listener.handle)
                 prepared, listener.handle, retry = other, None, 0
                 listener.choose(other)
                 continue
@@ -131,15 +131,16 @@ async def ask(listener: Listener, prepared: Prepared, *, retries: int = _RETRIES
             return
 
 
-async def _let_go(provider: Provider, handle: Handle | None) -> None:
-    """Let a provider make no more of an answer that somebody else is asked for now."""
-    if handle is not None and isinstance(provider, Attachable):
-        try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
-                await provider.cancel(handle)
-        except (ProviderError, TimeoutError) as error:
-            # It costs tokens, but nobody sees it; and the provider forgets the answer by itself.
-            logger.info("An answer of %s could not be cancelled: %s", provider.id, error)
+async def let_go(provider: Provider, handle: Handle | None) -> None:
+    """Let a provider make no more of an answer that nobody will take up, if it goes on with it (A9)."""
+    if handle is None or not isinstance(provider, Attachable):
+        return
+    try:
+        async with asyncio.timeout(_CANCEL_SECONDS):
+            await provider.cancel(handle)
+    except (ProviderError, TimeoutError) as error:
+        # It costs tokens, but nobody sees it; and the provider forgets the answer by itself.
+        logger.info("An answer of %s could not be cancelled: %s", provider.id, error)
 
 
 async def _relay(listener: Listener, answer: AbstractAsyncContextManager[AsyncIterator[Sequence[Delta]]]) -> None:

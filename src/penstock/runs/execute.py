@@ -16,7 +16,6 @@ from penstock.kit.clock import Clock, Millis
 from penstock.kit.tasks import TaskOwner
 from penstock.metrics import Metrics
 from penstock.providers.base import (
-    Attachable,
     ChatRequest,
     Delta,
     ErrorKind,
@@ -26,7 +25,7 @@ from penstock.providers.base import (
 )
 from penstock.providers.router import Way
 from penstock.runs import store
-from penstock.runs.ask import Listener, Prepared, ask
+from penstock.runs.ask import Listener, Prepared, ask, let_go
 from penstock.runs.events import End, Restart, RestartPoint, RunEvent, StartStep, decode, endings
 from penstock.runs.fold import Fold, Part, text_of
 from penstock.runs.log import RunLog, decode_handle
@@ -50,7 +49,6 @@ WORK_TOPIC = "work"
 """Published when a run is waiting for a worker."""
 
 _STORE_RETRY_SECONDS = 0.5
-_CANCEL_SECONDS = 5.0
 """How long a provider may take to cancel an answer that nobody wants any more."""
 
 
@@ -299,19 +297,14 @@ class Executor:
 
     async def _abandon(self, execution: "Execution") -> None:
         """Let the provider make no more of an answer that nobody will take up (A9)."""
-        handle = execution.narrator.handle
-        if handle is None:
-            return
-        try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
-                provider = execution.provider
-                if provider is None and not isinstance(execution.kind, Working):
-                    provider = (await execution.kind.prepare(execution.run)).provider
-                if isinstance(provider, Attachable):
-                    await provider.cancel(handle)
-        except (PenstockError, TimeoutError) as error:
-            # It costs tokens, but nobody sees it; and the provider forgets the answer by itself.
-            logger.info("An answer of run %s could not be cancelled: %s", execution.run.id, error)
+        provider, handle = execution.provider, execution.narrator.handle
+        if provider is None and handle is not None and not isinstance(execution.kind, Working):
+            try:
+                provider = (await execution.kind.prepare(execution.run)).provider
+            except PenstockError as error:
+                logger.info("An answer of run %s could not be cancelled: %s", execution.run.id, error)
+        if provider is not None:
+            await let_go(provider, handle)
 
     async def _hand_over(self, execution: "Execution") -> None:
         await execution.log.flush()
