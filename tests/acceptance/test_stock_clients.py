@@ -1,4 +1,4 @@
-"""Clients that know nothing of Penstock: the AI SDK's chat and the client of Durable Streams, as they are published."""
+"""Clients that know nothing of Penstock: the AI SDK's chat, the client of Durable Streams, the browser's own."""
 
 import json
 import os
@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import BrowserContext
+from test_browser import open_page
 
 from harness.penstock import Penstock, ask, openai_at
 from harness.people import sign_up
@@ -18,6 +20,16 @@ from upstream.script import expected_text
 ROOT = Path(__file__).parents[2]
 MODEL, LONGER = "echo-150-10", "echo-500-10"
 """The answer to be read in its middle lasts longer than a program takes to start."""
+
+FOLLOW = """(path) => {
+  const seen = (window.seen = { items: [], opened: 0, over: false, source: new EventSource(path) })
+  seen.source.onopen = () => { seen.opened += 1 }
+  seen.source.addEventListener('data', ({ data }) => {
+    seen.items.push(...JSON.parse(data))
+    seen.over = seen.items.at(-1).type === 'data-run-end'
+    if (seen.over) seen.source.close()
+  })
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +107,26 @@ def test_the_client_of_durable_streams_reads_a_run(penstock: Penstock, account: 
     assert not seen["middle"]["closed"]
     assert seen["middle"]["items"][-1]["type"] == "text-delta"
     assert {read["offset"] for read in seen["followed"]} == {seen["caught"]["offset"]}
+
+
+def test_an_event_source_of_a_browser_goes_on_where_it_was_cut(
+    tmp_path: Path, upstream: Upstream, postgres_url: str, visitor: BrowserContext
+) -> None:
+    """A5, A6: its server is killed; it comes again by itself, and tells what it has read last (`Last-Event-ID`)."""
+    installed = Penstock(folder=tmp_path, database_url=postgres_url, environment=openai_at(upstream)).start()
+    page = open_page(visitor, installed.url, [])
+    asked = {"message": "Count for me", "model": f"openai/{LONGER}", "responseMode": "start"}
+    begun = page.request.post(f"{installed.url}/api/chat", data=asked).json()
+    page.evaluate(FOLLOW, f"/v1/stream/runs/{begun['runId']}?offset=-1&live=sse")
+    page.wait_for_function("() => seen.items.length > 10")
+    installed.kill("web")
+    page.wait_for_function("() => seen.source.readyState === EventSource.CONNECTING")
+    cut = page.evaluate("() => seen.items.length")
+    installed.spawn("web", "serve", "--no-worker")
+    page.wait_for_function("() => seen.over")
+    items, opened = page.evaluate("() => [seen.items, seen.opened]")
+    installed.kill()
+    deltas = [item["delta"] for item in items if item["type"] == "text-delta"]
+    assert "".join(deltas) == expected_text(LONGER)
+    assert (opened, items[-1]["data"]["status"]) == (2, "completed")
+    assert 10 < cut < len(items)
