@@ -96,8 +96,9 @@ clean: ## Remove what was installed and built; ./data stays
 	rm -rf .venv .tools .stamps web/node_modules tests/conformance/node_modules tests/bench/node_modules web/dist web/src/api/generated
 
 .PHONY: setup-test
-setup-test: setup .stamps/test .stamps/conformance
+setup-test: .stamps/test .stamps/conformance
 	@scripts/services.sh
+	@$(MAKE) --no-print-directory setup
 
 .stamps/uv: requirements/bootstrap.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 1; }
@@ -111,10 +112,9 @@ setup-test: setup .stamps/test .stamps/conformance
 	$(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Where there is no sound sandbox nothing has to be prepared; `penstock doctor` says why.
+# Where there is no sound sandbox, it is said why, and tried again the next time.
 .stamps/sandbox: .stamps/runtime .stamps/node $(wildcard src/penstock/sandbox/stacks/*/*)
-	@if $(BIN)/penstock sandbox check >/dev/null; then $(BIN)/penstock sandbox prepare >/dev/null; else $(BIN)/penstock sandbox check || true; fi
-	@touch $@
+	@if $(BIN)/penstock sandbox check >/dev/null; then $(BIN)/penstock sandbox prepare >/dev/null && touch $@; else $(BIN)/penstock sandbox check || true; fi
 
 .stamps/conformance: tests/conformance/package.json tests/conformance/package-lock.json
 	npm --prefix tests/conformance ci --no-audit --no-fund --loglevel=error
