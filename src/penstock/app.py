@@ -44,6 +44,7 @@ from penstock.limits.quotas import Quotas
 from penstock.limits.requests import RequestLimits
 from penstock.limits.windows import MemoryWindows, PostgresWindows
 from penstock.projects.contracts import Contracts
+from penstock.projects.outlook import ProjectOutlook
 from penstock.projects.reading import VersionReader
 from penstock.projects.running import VersionPreviews
 from penstock.projects.service import ProjectService
@@ -131,6 +132,7 @@ def build_services(settings: Settings, engine: Engine, *, open_streams: bool = F
         imports=Imports(transactions, settings.data_dir / "imports", engine.files, max_bytes=settings.max_import_bytes),
         completions=CompletionService(engine.database, engine.router, engine.keys, engine.wake, wall_clock, quotas),
         outlook=Outlook(engine.database, engine.router, engine.keys, wall_clock, engine.contents),
+        project_outlook=ProjectOutlook(engine.database, engine.router, engine.keys),
         files=engine.files,
         speech=_build_speech(settings, engine),
         runs=runs,

@@ -1,6 +1,7 @@
 """E1, E2, E4, E7, E8, E10, E11, E12, E13: from a prompt to a version that runs, over HTTP, with a real sandbox."""
 
 import io
+import re
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -66,6 +67,12 @@ def wait_for_files(client: httpx.Client, asked: Event) -> list[Event]:
 def asked_with(upstream: Upstream, words: str) -> Sequence[Seen]:
     """Return what models were asked in whose conversation these words are."""
     return [each for each in upstream.requests() if words in str(each.body)]
+
+
+def without_nonce(turns: Sequence[Event]) -> list[tuple[str, str]]:
+    """Return who says what, with the six signs that are new for each request taken out."""
+    (nonce,) = re.findall(r"nonce (\w{6})", turns[0]["content"])[:1]
+    return [(turn["role"], turn["content"].replace(nonce, "…")) for turn in turns]
 
 
 def last_turn(seen: Seen) -> str:
@@ -299,6 +306,31 @@ def test_a_question_makes_no_version(client: httpx.Client) -> None:
     assert "".join(event["delta"] for event in events if event["type"] == "text-delta") == "It keeps notes."
     versions = client.get(f"/api/projects/{first['projectId']}/versions").json()["items"]
     assert [each["ordinal"] for each in versions] == [1]
+
+
+def test_what_will_be_sent_is_what_is_sent(client: httpx.Client, upstream: Upstream) -> None:
+    """B7, E6: rules, files, what was said, and the prompt; looked at before, and nothing is stored by looking."""
+    asked = committed(client, "Build notes to be looked at", "openai/build-notes")
+    path = f"/api/projects/{asked['projectId']}"
+    body = {"prompt": "Add the number of notes to those that are looked at", "model": "openai/build-notes"}
+    before = client.get(path).json()
+    shown = client.post(f"{path}/context", json=body).json()
+    assert client.get(path).json() == before
+    assert {each["path"] for each in shown["files"]} == set(files_of(client, asked["projectId"], "1"))
+    assert {(each["isShown"], each["reason"]) for each in shown["files"]} == {(True, "fits")}
+    assert 0 < shown["filesUsed"] < shown["used"] < shown["window"]
+    assert shown["filesUsed"] <= shown["filesBudget"]
+    log_of(client, ask(client, body["prompt"], project=asked["projectId"], model=body["model"]))
+    (sent,) = [each for each in asked_with(upstream, "looked at") if last_turn(each) == body["prompt"]]
+    turns = [{"role": each["role"], "content": each["text"]} for each in shown["turns"]]
+    assert without_nonce(turns) == without_nonce(sent.body["messages"])
+
+    asks = {"prompt": "What does app/main.py do?", "baseVersionId": "1"}
+    shown = client.post(f"{path}/context", json=asks).json()
+    reasons = {each["path"]: each["reason"] for each in shown["files"]}
+    assert reasons.pop("app/main.py") == "mentioned"
+    assert set(reasons.values()) == {"not-needed"}
+    assert client.post(f"{path}/context", json={"baseVersionId": "9"}).json()["code"] == "version_not_found"
 
 
 def test_a_reply_that_only_changes_a_locked_file_makes_no_version(client: httpx.Client, upstream: Upstream) -> None:

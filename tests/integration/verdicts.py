@@ -165,6 +165,7 @@ TABLE: Mapping[str, tuple[Probe, ...]] = {
     f"PATCH {PROJECT}": (Probe(THEIRS_CHANGED, "/api/projects/$project", {"title": "taken", "locks": ["x"]}),),
     f"DELETE {PROJECT}": (Probe(THEIRS_CHANGED, "/api/projects/$project"),),
     f"GET {PROJECT}/messages": (Probe(THEIRS_READ, "/api/projects/$project/messages"),),
+    f"POST {PROJECT}/context": (Probe(THEIRS_CHANGED, "/api/projects/$project/context", {"prompt": "put there"}),),
     f"GET {PROJECT}/versions": (Probe(THEIRS_READ, "/api/projects/$project/versions"),),
     f"POST {PROJECT}/versions": (
         Probe(THEIRS_CHANGED, "/api/projects/$project/versions", {"prompt": "put there", "baseVersionId": "$version"}),

@@ -35,6 +35,7 @@ from penstock.limits.quotas import Quotas
 from penstock.limits.requests import RequestLimits
 from penstock.metrics import Metrics
 from penstock.projects.contracts import Contracts
+from penstock.projects.outlook import ProjectOutlook
 from penstock.projects.reading import VersionReader
 from penstock.projects.running import VersionPreviews
 from penstock.projects.service import ProjectService
@@ -80,6 +81,7 @@ class Services:
     imports: Imports
     completions: CompletionService
     outlook: Outlook
+    project_outlook: ProjectOutlook
     files: FileService
     speech: Speech
     runs: RunService

@@ -10,7 +10,6 @@ generation that was broken off, asks for the rest, and goes on behind the last s
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,28 +29,25 @@ from penstock.projects import drafts, findings, store
 from penstock.projects.changes import VersionDelete, tell_project, tell_version
 from penstock.projects.checks.bench import Bench
 from penstock.projects.checks.early import EarlyCheck
-from penstock.projects.checks.model import Check, verdict
-from penstock.projects.context import budget_of, choose_files
+from penstock.projects.checks.model import Check, Diagnostic, verdict
 from penstock.projects.generation import Generated, Generation, Spent
-from penstock.projects.intent import asks_for_words_only
 from penstock.projects.manifest import digest, hashes_of
 from penstock.projects.model import EndStatus, Version, VersionError, VersionNotFound
-from penstock.projects.prompt import build_turns, nonce_of, repair_request, words_turns
+from penstock.projects.prompt import nonce_of
 from penstock.projects.repair import (
     Fingerprint,
     Round,
-    describe,
     errors_of,
     has_helped,
-    implicated,
     next_round,
     weakened,
     worst,
 )
 from penstock.projects.reply.staging import ReplyRefused, StagingFailed
-from penstock.projects.task import HISTORY, Task, load_task
+from penstock.projects.request import Request, nonce_for, request_repair, request_version
+from penstock.projects.task import Task, load_task
 from penstock.projects.validation import Validation, stored_check
-from penstock.providers.base import ChatRequest, ChatTurn, Model
+from penstock.providers.base import ChatRequest, Model
 from penstock.providers.router import Router
 from penstock.runs import steps
 from penstock.runs.ask import Prepared, prepared_on
@@ -69,8 +65,7 @@ from penstock.runs.events import (
 )
 from penstock.runs.execute import Execution, Outcome
 from penstock.runs.model import LeaseLost, Run
-from penstock.sandbox.base import Files, Limits, Sandbox, StackName
-from penstock.sandbox.layers import stack_files
+from penstock.sandbox.base import Files, Limits, Sandbox
 from penstock.streams.model import AppendRefused
 
 T = TypeVar("T")
@@ -266,7 +261,7 @@ class Build:
         if generated is None:
             await self._step("generate", data={"answer": True}, work=_retract)
             return None
-        files = generated.staged.files if generated.staged else task.base
+        files = generated.staged.files if generated.staged else task.demand.base.files
         self._show("apply")
         data = {
             "input": generated.spent.input,
@@ -286,77 +281,38 @@ class Build:
         if task.version.origin == "repair" and ask is None:
             return Generated(staged=None, summary="", spent=Spent())  # Only to be checked once more.
         assert ask is not None
-        nonce, turns_of = ask
+        nonce, request_to = ask
         self._show("generate")
         async with self._early() as early:
-            generation = self._new_generation(nonce, task.base, task.draft, early)
-            generated = await generation.run(await self._prepared(turns_of))
+            generation = self._new_generation(nonce, task.demand.base.files, task.draft, early)
+            generated = await generation.run(await self._prepared(request_to))
         return None if generated.staged is None else generated
 
-    def _request(self) -> "tuple[str, Callable[[Model], Sequence[ChatTurn]]] | None":
-        """Return the nonce and the turns that ask a model for the version; None: nothing is to be asked for."""
-        task = self.task
-        # Nor may it stand in what was said: a model could take that for the format.
-        nonce = nonce_of(self.run.id, [*task.base.values(), *(each.text for each in task.history)])
-        if task.version.origin == "repair":
-            wrong = worst(task.base_checks)
-            return (nonce, self._turns_of_repair(wrong, task.base, nonce, [], whole=False)) if wrong else None
-        wrong = worst(task.base_checks)
-        history = [ChatTurn(role=each.role, text=each.text) for each in task.history[-HISTORY - 1 : -1] if each.text]
-        words_only = bool(task.base) and asks_for_words_only(task.prompt)
+    def _request(self) -> "tuple[str, Callable[[Model], Request]] | None":
+        """Return the nonce and what asks a model for the version; None: nothing is to be asked for."""
+        demand = self.task.demand
+        nonce = nonce_for(demand, self.run.id)
+        if self.task.version.origin != "repair":
+            return nonce, partial(request_version, demand, nonce=nonce)
+        wrong = worst(demand.base.checks)
+        return (nonce, self._request_of_repair(wrong, demand.base.files, nonce)) if wrong else None
 
-        def turns(model: Model) -> Sequence[ChatTurn]:
-            context = choose_files(
-                task.base,
-                task.prompt,
-                openapi=task.openapi,
-                failing=implicated(wrong, task.base),
-                changed=task.changed,
-                budget=budget_of(model.capabilities),
-                words_only=words_only,
-            )
-            if words_only:
-                return words_turns(task.prompt, context, nonce=nonce, history=history)
-            return build_turns(
-                task.prompt,
-                context,
-                stack=task.project.stack,
-                nonce=nonce,
-                packages=_packages(task.project.stack),
-                locks=task.locks,
-                history=history,
-            )
+    def _request_of_repair(
+        self, wrong: Sequence[Diagnostic], files: Files, nonce: str, tried: Sequence[str] = (), *, whole: bool = False
+    ) -> Callable[[Model], Request]:
+        def request(model: Model) -> Request:
+            return request_repair(self.task.demand, model, nonce, files, wrong, tried=tried, whole=whole)
 
-        return nonce, turns
+        return request
 
-    def _turns_of_repair(
-        self, wrong: Sequence[Any], files: Files, nonce: str, tried: Sequence[str], *, whole: bool
-    ) -> Callable[[Model], Sequence[ChatTurn]]:
-        task, paths = self.task, implicated(wrong, files)
-        prompt = repair_request(describe(wrong, files), paths=paths, tried=tried, whole=whole)
-
-        def turns(model: Model) -> Sequence[ChatTurn]:
-            budget = budget_of(model.capabilities)
-            return build_turns(
-                prompt,
-                choose_files(files, prompt, openapi=task.openapi, failing=paths, budget=budget),
-                stack=task.project.stack,
-                nonce=nonce,
-                packages=_packages(task.project.stack),
-                locks=task.locks,
-                failed_edits=paths if whole else (),
-            )
-
-        return turns
-
-    async def _prepared(self, turns: Callable[[Model], Sequence[ChatTurn]]) -> Prepared:
+    async def _prepared(self, request_to: Callable[[Model], Request]) -> Prepared:
         """Return what is asked of whom. Raises UnknownModel or NoKey."""
         settings = self.run.settings
 
         def request(model: Model) -> ChatRequest:
             return ChatRequest(
                 model=model.id.partition("/")[2],
-                turns=turns(model),
+                turns=request_to(model).turns,
                 temperature=settings.get("temperature"),
                 max_tokens=settings.get("maxTokens") or model.capabilities.max_output,
                 reasoning_effort=settings.get("reasoningEffort"),
@@ -377,7 +333,7 @@ class Build:
             nonce=nonce,
             base=base,
             draft=draft,
-            locks=self.task.locks,
+            locks=self.task.demand.locks,
             attempts=self.task.attempts,
             on_file=early.add if early else lambda _path, _content: None,
             spent=self._generation.spent if self._generation else Spent(),
@@ -387,7 +343,7 @@ class Build:
     @contextlib.asynccontextmanager
     async def _early(self) -> AsyncGenerator[EarlyCheck]:
         """Check finished files while later ones are written."""
-        early = EarlyCheck(self.means.sandbox, self.task.project.stack, self.means.limits, self.execution.log)
+        early = EarlyCheck(self.means.sandbox, self.task.demand.stack, self.means.limits, self.execution.log)
         task = self.execution.means.tasks.spawn(early.run(), f"early checks {self.run.id}")
         try:
             yield early
@@ -414,7 +370,7 @@ class Build:
         await self._step("finish", events=[VersionComplete(state, transient=True)], work=finish)
 
     async def _check(self, files: Files, version: Version, attempt: int) -> list[Check]:
-        bench = Bench(self.means.sandbox, self.task.project.stack, files, self.means.limits)
+        bench = Bench(self.means.sandbox, self.task.demand.stack, files, self.means.limits)
         validation = Validation(execution=self.execution, version=version, clock=self.means.clock, attempt=attempt)
         try:
             checks = await validation.run(bench)
@@ -428,7 +384,7 @@ class Build:
         first = errors_of(checks)
         # What it is to mend is its own.
         is_mending = self.task.version.origin == "repair"
-        inherited = frozenset[Fingerprint]() if is_mending else errors_of(self.task.base_checks)
+        inherited = frozenset[Fingerprint]() if is_mending else errors_of(self.task.demand.base.checks)
         rounds: list[Round] = []
         tried: list[str] = []
         tokens, adopted = self.task.applied.get("output", 0), 0
@@ -487,9 +443,9 @@ class Build:
         before = self._generation.spent.output if self._generation else 0
         candidate, refused = None, ""
         try:
-            turns = self._turns_of_repair(wrong, files, nonce, tried, whole=whole)
+            request_to = self._request_of_repair(wrong, files, nonce, tried, whole=whole)
             generation = self._new_generation(nonce, files, draft, None)
-            generated = await generation.run(await self._prepared(turns))
+            generated = await generation.run(await self._prepared(request_to))
             candidate = dict(generated.staged.files) if generated.staged else dict(files)
             refused = "Nothing was changed." if candidate == files else weakened(files, candidate) or ""
         except (LeaseLost, AppendRefused):
@@ -562,11 +518,3 @@ def _with(files: Files, draft: Mapping[str, bytes | None]) -> dict[str, bytes]:
 
 def _tried(wrong: Sequence[Any]) -> str:
     return "; ".join(f"{each.kind} in {each.path or 'the app'}: {each.message[:200]}" for each in wrong)
-
-
-def _packages(stack: StackName) -> list[str]:
-    """Return what the base of a stack holds, by its own files."""
-    shipped = stack_files(stack)
-    if stack == "python":
-        return shipped["requirements.in"].decode().split()
-    return [f"{name}@{version}" for name, version in json.loads(shipped["package.json"])["dependencies"].items()]

@@ -5,7 +5,8 @@ Who asks for a change and is only talked to has lost a turn; a model that is ask
 
 import re
 
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
+_END = re.compile(r"(?<=[!?])|(?<=\.)\s|\n")
+"""Of a sentence. A point within a word is one of a file name or a number."""
 _POLITE = re.compile(
     r"^(?:please|pls|hi|hello|hey|thanks|thank you|ok|okay|so|and|but|well|also)\b[\s,!.:-]*", re.IGNORECASE
 )
@@ -39,7 +40,7 @@ def asks_for_words_only(prompt: str) -> bool:
     """Say whether every sentence of the prompt asks to be told something, and none to have something changed."""
     if _CHANGES.search(prompt):
         return False
-    sentences = [_bare(each) for each in _SENTENCE.findall(prompt)]
+    sentences = [_bare(each) for each in _END.split(prompt)]
     asked = [each for each in sentences if re.search(r"\w", each)]
     return bool(asked) and all(_ASKS.match(each) for each in asked)
 

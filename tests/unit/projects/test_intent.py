@@ -16,6 +16,8 @@ from penstock.projects.intent import asks_for_words_only
         "Can you describe the data model?",
         "Why does DELETE answer 404 twice?\nAnd what is returned then?",
         "Should we use another database?",
+        "What does app/main.py do?",
+        "Does it need Python 3.12? Why is 3.11 not enough?",
         "What's the difference between PUT and PATCH here?",
     ],
 )
@@ -36,6 +38,7 @@ def test_40_questions_are_answered_in_words(prompt: str) -> None:
         "What if items had an owner?",
         "Why don't you use SQLite?",
         "Why is it slow? Fix it.",
+        "What does app/main.py do?Rewrite it",
         "What does it return? Then make it a list.",
         "I want users to log in. Is that possible?",
         "Is it paginated? If not, add that please",
