@@ -102,6 +102,7 @@ def test_a_build_whose_worker_is_killed_is_taken_over_by_another(
 @pytest.mark.parametrize(
     ("name", "data"),
     [
+        ("version-start", {}),
         ("step-start", {"step": "context"}),
         ("step-start", {"step": "generate"}),
         ("planning", {}),
@@ -110,6 +111,7 @@ def test_a_build_whose_worker_is_killed_is_taken_over_by_another(
         ("step-start", {"step": "apply"}),
         *(("check-update", {"stage": stage, "status": "running"}) for stage in STAGES),
         *(("check-update", {"stage": stage, "status": "passed"}) for stage in STAGES),
+        ("version-complete", {}),
     ],
     ids=str,
 )

@@ -359,6 +359,32 @@ async def test_garbage_is_what_nothing_needs(books: Books) -> None:
     assert await fsck.check(books.database) == []
 
 
+async def test_what_is_stored_beside_a_collection_is_kept(books: Books) -> None:
+    """Case 28: contents that nothing needed, and that somebody finds again in the moment in which they are deleted."""
+    contents = [b"%d\n" % number for number in range(3)]
+    is_done, at_once = False, int(wall_clock()) - int(NOW) - 60_000
+
+    async def collect() -> int:
+        collected = 0
+        while not is_done:
+            collected += await books.write(lambda connection: garbage.collect(connection, at_once))
+            await asyncio.sleep(0)
+        return collected
+
+    collecting = asyncio.ensure_future(collect())
+    versions: list[Version] = []
+    for number in range(12):
+        version = await books.begin()
+        for shift in range(4):  # before the last one, files that are repaired: garbage at once
+            await books.commit(version, {"a": contents[(number + shift) % 3]})
+        versions.append(version)
+    is_done = True
+    assert await collecting > 1
+    for number, version in enumerate(versions):
+        assert await books.files(await books.version(version.id)) == {"a": contents[number % 3]}
+    assert await fsck.check(books.database) == []
+
+
 async def test_patches_make_every_version_and_what_is_damaged_is_found_and_mended(books: Books) -> None:
     """E4, case 27: also in the pack of every tenth; other versions are unharmed."""
     chance = random.Random(27)

@@ -48,3 +48,13 @@ def files_of(client: httpx.Client, project: str, version: str) -> dict[str, str]
     """Return the texts of the files of a version, or of its draft."""
     at = f"/api/projects/{project}/versions/{version}/files"
     return {each["path"]: client.get(f"{at}/{each['sha256']}").text for each in client.get(at).json()["items"]}
+
+
+def wait_for_files(client: httpx.Client, asked: Mapping[str, Any]) -> list[Event]:
+    """Return the events up to the first check of all files: finished ones are checked before that."""
+    events: list[Event] = []
+    for event in follow(client, asked["runId"]):
+        events.append(event)
+        if event["type"] == "data-check-update" and find(events, "step-start", step="apply"):
+            break
+    return events

@@ -1,6 +1,7 @@
 """E1, E2, E4, E7, E8, E10, E11, E12, E13: from a prompt to a version that runs, over HTTP, with a real sandbox."""
 
 import io
+import json
 import re
 import sys
 import zipfile
@@ -11,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.builds import STAGES, Event, ask, files_of, find, follow, log_of, version_of
+from harness.builds import STAGES, Event, ask, files_of, find, follow, log_of, version_of, wait_for_files
 from harness.penstock import Penstock, openai_at
 from harness.proxy import Proxy
 from harness.sandbox import SHARED
@@ -52,16 +53,6 @@ def committed(client: httpx.Client, prompt: str, model: str) -> Event:
     client.post(f"/api/projects/{asked['projectId']}/versions/{asked['versionId']}/stop")
     assert client.get(f"/api/projects/{asked['projectId']}").json()["headId"] == asked["versionId"]
     return asked
-
-
-def wait_for_files(client: httpx.Client, asked: Event) -> list[Event]:
-    """Return the events up to the first check of all files: finished ones are checked before that."""
-    events: list[Event] = []
-    for event in follow(client, asked["runId"]):
-        events.append(event)
-        if event["type"] == "data-check-update" and find(events, "step-start", step="apply"):
-            break
-    return events
 
 
 def asked_with(upstream: Upstream, words: str) -> Sequence[Seen]:
@@ -270,7 +261,7 @@ def test_a_build_that_is_stopped_keeps_its_finished_files_and_retry_goes_on_from
     assert client.post(f"{at}/{asked['versionId']}/stop").json()["status"] == "stopped"
     kept = files_of(client, asked["projectId"], asked["versionId"])
     assert kept["requirements.txt"] == "fastapi\n"
-    assert find(log_of(client, asked), "error")[0]["keptFiles"] == list(kept)
+    assert sorted(find(log_of(client, asked), "error")[0]["keptFiles"]) == sorted(kept)
     again = client.post(f"{at}/{asked['versionId']}/retry").json()
     completed = [each["path"] for each in find(list(follow(client, again["runId"])), "file-complete")]
     assert not set(completed) & set(kept)
@@ -292,6 +283,41 @@ def test_who_joins_late_is_told_the_same_and_each_file_by_its_hash(client: httpx
 
 
 @pytest.mark.long
+def test_who_was_cut_off_goes_on_under_the_names_of_the_source(client: httpx.Client) -> None:
+    """E2, A5: behind every frame that was read comes the very rest, by either name of the cursor."""
+    asked = committed(client, "Build it", "openai/build-notes")
+    path = f"/api/stream/{asked['projectId']}"
+    log_of(client, asked)
+    frames = client.get(path).text.split("\n\n")[:-1]
+    kinds = [json.loads(frame.partition("\ndata: ")[2])["type"] for frame in frames]
+    assert kinds[0] == "version:start"
+    assert "code:chunk" in kinds
+    cursors = [frame.partition("\n")[0].removeprefix("id: ") for frame in frames]
+    assert len(set(cursors)) == len(cursors)
+    for number in range(0, len(frames), 5):
+        rest = frames[number + 1 :]
+        assert client.get(path, params={"after": cursors[number]}).text.split("\n\n")[:-1] == rest
+        later = {"last-event-id": cursors[number]}
+        assert client.get(path, params={"after": cursors[0]}, headers=later).text.split("\n\n")[:-1] == rest
+
+
+def test_what_is_wrong_with_a_finished_file_is_told_while_the_next_is_written(client: httpx.Client) -> None:
+    """E7."""
+    asked = ask(client, "Build it", model="openai/build-broken-8-30")
+    events: list[Event] = []
+    for event in follow(client, asked["runId"]):
+        events.append(event)
+        if found := find([event], "check-update", stage="static", status="running"):
+            if not found[0].get("diagnostics"):
+                continue  # Of the files that were there before it.
+            client.post(f"/api/projects/{asked['projectId']}/versions/{asked['versionId']}/stop")
+            break
+    ((wrong,),) = [each["diagnostics"] for each in find(events, "check-update") if each.get("diagnostics")]
+    assert (wrong["path"], wrong["line"]) == ("app/main.py", 1)
+    assert [each["path"] for each in find(events, "file-complete")] == ["app/main.py"]
+    assert not find(events, "step-start", step="apply")
+
+
 def test_a_question_makes_no_version(client: httpx.Client) -> None:
     first = ask(client, "Build it", model="openai/build-notes")
     for event in follow(client, first["runId"]):

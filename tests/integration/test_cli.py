@@ -1,11 +1,13 @@
 """The command line: what it prints, and how it refuses (G2)."""
 
 import json
+import sqlite3
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from harness import builds
 from harness.penstock import Penstock, ask, wait_until_nobody_reads
 from penstock.actor import SYSTEM, IdentityId
 from penstock.db.database import SqliteDatabase
@@ -81,6 +83,31 @@ def test_doctor_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "WRONG" in done.stdout
     assert "PENSTOCK_DATABASE_URL" in done.stdout
+
+
+def test_fsck_finds_what_is_damaged_and_mends_it(tmp_path: Path) -> None:
+    """E4, case 27: beside a server that is in use, and it names the content."""
+    penstock = Penstock(folder=tmp_path).start()
+    try:
+        with penstock.client() as client:
+            built = builds.ask(client, "Build an API for notes", model="demo/tour")
+            path = f"/api/projects/{built['projectId']}"
+            builds.wait_for_files(client, built)
+            client.post(f"{path}/versions/1/stop")
+            kept = builds.files_of(client, built["projectId"], "1")
+            restored = client.post(f"{path}/versions/1/restore").json()
+            assert penstock.command("fsck", "--mend").stdout == "Everything is as it was stored.\n"
+            with sqlite3.connect(tmp_path / "penstock.db") as database:
+                database.execute(
+                    "UPDATE blob SET data = CAST(x'00' || data AS BLOB) WHERE id = (SELECT max(id) FROM blob)"
+                )
+            done = penstock.command("fsck")
+            assert (done.returncode, done.stdout.splitlines()[-1:]) == (1, ["Damaged: 1."]), done.stderr
+            assert built["projectId"] in done.stdout
+            assert penstock.command("fsck", "--mend").returncode == 0
+            assert builds.files_of(client, built["projectId"], restored["versionId"]) == kept
+    finally:
+        penstock.kill()
 
 
 def test_an_unmigrated_database_is_named_and_migrate_mends_it(postgres_empty: str, tmp_path: Path) -> None:

@@ -177,7 +177,14 @@ def test_the_same_key_makes_one_version(me: httpx.Client, maker: Maker) -> None:
     path, again = f"/api/projects/{begun['projectId']}/versions", {"idempotency-key": uuid4().hex}
     restored = {me.post(f"{path}/1/restore", headers=again).text for _ in range(3)}
     assert len(restored) == 1
-    assert [each["ordinal"] for each in me.get(path).json()["items"]] == [2, 1]
+    assert code_of(me.post(f"{path}/1/regenerate", headers=again)) == (422, "idempotency_key_reused")
+    maker.fail(ask(me, begun), {})
+    for number, action in ((1, "regenerate"), (3, "retry")):
+        named = {"idempotency-key": uuid4().hex}
+        (made,) = {me.post(f"{path}/{number}/{action}", headers=named).text for _ in range(3)}
+        maker.make(json.loads(made), FIRST)
+        assert me.post(f"{path}/{number}/{action}", headers=named).text == made
+    assert [each["ordinal"] for each in me.get(path).json()["items"]] == [5, 4, 3, 2, 1]
 
 
 def test_versions_follow_each_other_and_an_old_one_begins_a_branch(me: httpx.Client, maker: Maker) -> None:

@@ -14,6 +14,7 @@ build-astray      edits such a file whatever it is told
 build-mistaken    edits such a file; when it is told so, says that it is not to be
 build-misfit      edits its app where it is not as it thinks; writes it whole when it is told so
 build-many        6,000 files
+build-broken      an app that is no Python, then a long file
 build-prose       code in Markdown, no file
 """
 
@@ -112,6 +113,8 @@ def reply(kind: str, body: Mapping[str, Any]) -> tuple[str, bool]:
             return _files(nonce, {"requirements.txt": "fastapi\nevil\n"}), False
         case "reserved":
             return _files(nonce, {"Dockerfile": "FROM scratch\n"}), False
+        case "broken":
+            return _files(nonce, {"app/main.py": "def main(:\n", "app/long.py": "# Nothing.\n" * 1_000}), False
         case "many":
             return _files(nonce, {} if is_corrected else {f"{number}.py": "" for number in range(6_000)}), False
         case "refused" | "astray" | "mistaken" | "misfit" as which:

@@ -414,6 +414,7 @@ class Build:
                     mode="whole" if mode == "whole" else "edits",
                     errors=errors,
                     tokens=data["tokens"],
+                    millis=data.get("millis", 0),
                     refused=data["refused"],
                 )
             )
@@ -440,7 +441,7 @@ class Build:
         self._show("repair", number)
         wrong = worst(checks, inherited)
         nonce = nonce_of(f"{self.run.id}:{number}", files.values())
-        before = self._generation.spent.output if self._generation else 0
+        before, begun = self._generation.spent.output if self._generation else 0, self.means.clock()
         candidate, refused = None, ""
         try:
             request_to = self._request_of_repair(wrong, files, nonce, tried, whole=whole)
@@ -457,7 +458,12 @@ class Build:
                 return None
             refused = error.message
         spent = self._generation.spent.output if self._generation else 0
-        data = {"tokens": spent - before, "refused": refused, "tried": refused or _tried(wrong)}
+        data = {
+            "tokens": spent - before,
+            "millis": self.means.clock() - begun,
+            "refused": refused,
+            "tried": refused or _tried(wrong),
+        }
         await self._step("repair", number, data, work=lambda _connection, _version, _changes: None)
         return (None if refused else candidate), data
 

@@ -18,13 +18,15 @@ MAX_ROUNDS: Final = 2
 """Before the one with whole files."""
 BUDGET: Final = 1.5
 """Tokens of all repairs, as a multiple of those of the generation."""
+DEADLINE_MS: Final = 120_000
+"""No round begins when models have taken so long to repair."""
 SHOWN: Final = 5
 """Errors that a model is told of at once: those behind them mostly follow from the first."""
 _SNIPPET_LINES: Final = 6
 _MAX_MESSAGE: Final = 1_200
 
 Mode = Literal["edits", "whole"]
-StopReason = Literal["mended", "inherited", "not_ours", "rounds", "ping_pong", "budget"]
+StopReason = Literal["mended", "inherited", "not_ours", "rounds", "ping_pong", "budget", "deadline"]
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -45,6 +47,8 @@ class Round:
     errors: frozenset[Fingerprint]
     """What was wrong after it."""
     tokens: int
+    millis: int = 0
+    """That the model took."""
     refused: str = ""
     """Why nothing of it was taken; for people and for the model."""
 
@@ -104,6 +108,8 @@ def next_round(
         return "ping_pong"
     if rounds and sum(each.tokens for each in rounds) >= BUDGET * generation_tokens:
         return "budget"
+    if sum(each.millis for each in rounds) >= DEADLINE_MS:
+        return "deadline"
     if len(rounds) >= MAX_ROUNDS or (rounds and not has_helped(best_of(states[:-1]), states[-1])):
         return "whole"
     return "edits"

@@ -29,8 +29,8 @@ def errors(*names: str, stage: Stage = "test") -> frozenset[Fingerprint]:
     return frozenset(error(name, stage) for name in names)
 
 
-def tried(after: frozenset[Fingerprint], mode: Mode = "edits", tokens: int = 1) -> Round:
-    return Round(mode=mode, errors=after, tokens=tokens)
+def tried(after: frozenset[Fingerprint], mode: Mode = "edits", tokens: int = 1, millis: int = 0) -> Round:
+    return Round(mode=mode, errors=after, tokens=tokens, millis=millis)
 
 
 def test_the_same_error_has_one_fingerprint_wherever_it_moves() -> None:
@@ -72,6 +72,12 @@ def test_a_repair_helps_when_errors_go_or_a_later_stage_is_reached(
         (errors("a"), [tried(errors())], "mended"),
         (errors("a", "b"), [tried(errors("a")), tried(errors("a", "b"))], "ping_pong"),
         (errors("a", "b"), [tried(errors("a"), tokens=150)], "budget"),
+        (errors("a", "b"), [tried(errors("a"), millis=119_999)], "edits"),
+        (
+            errors("a", "b", "c"),
+            [tried(errors("a", "b"), millis=60_000), tried(errors("a"), millis=60_000)],
+            "deadline",
+        ),
     ],
 )
 def test_what_comes_next_follows_from_what_has_helped(
