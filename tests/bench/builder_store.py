@@ -29,11 +29,10 @@ ROUNDS = 200
 MODEL = "openai/stall-1-1"
 """Begins, and goes on no more: the run of a version that is asked for takes nothing from what is measured."""
 PARTS = ("blob", "manifest", "version_change", "version_patch")
-
-
 CODING = "openai/build-notes-64-5"
 """Writes files, 64 characters every 5 ms."""
 BUILT = 20
+COMPARED = 15
 
 
 def run(name: str, about: str, penstock: Penstock, upstream: Upstream) -> Bench:
@@ -58,10 +57,17 @@ def run(name: str, about: str, penstock: Penstock, upstream: Upstream) -> Bench:
         first = sorted(_first_code(client, upstream) for _ in range(BUILT))
         ids = _in_turns(ask, chat)
         switches = _in_turns(switch(many, VERSIONS), switch(few, 1))
+
+        def compare(old: int, new: int) -> Callable[[], httpx.Response]:
+            path = f"/api/projects/{many['projectId']}/compare?old={old}&new={new}"
+            return lambda: client.get(path)
+
+        compared = _in_turns(compare(1, VERSIONS), compare(VERSIONS - 1, VERSIONS), rounds=COMPARED)
         lines = [
             line_of("ids of a version that is asked for, p99", "ms", [_p99(ids[0])], [_p99(ids[1])], bar=50),
             line_of("first code behind the provider's first byte, the longest of 20", "ms", [first[-1]], bar=100),
             line_of("files of a version among 100, p99", "ms", [_p99(switches[0])], [_p99(switches[1])], bar=20),
+            line_of("first and last of 100 versions compared", "ms", *compared, bar=500),
         ]
         if not penstock.database_url:
             sizes = _sizes(penstock.folder / "penstock.db", many["projectId"])
@@ -73,7 +79,8 @@ def run(name: str, about: str, penstock: Penstock, upstream: Upstream) -> Bench:
         return Bench(
             name=name,
             about=f"{about}: a project of {FILES} files and {VERSIONS} versions",
-            peer="an answer that is asked for; a project of one version; each version as a copy of all its files",
+            peer="an answer that is asked for; a project of one version; two versions in a row; each version as a copy"
+            " of all its files",
             lines=lines,
         )
 
@@ -94,9 +101,11 @@ def _first_code(client: httpx.Client, upstream: Upstream) -> float:
     return taken
 
 
-def _in_turns(ours: Callable[[], httpx.Response], theirs: Callable[[], httpx.Response]) -> tuple[list[float], ...]:
+def _in_turns(
+    ours: Callable[[], httpx.Response], theirs: Callable[[], httpx.Response], rounds: int = ROUNDS
+) -> tuple[list[float], list[float]]:
     taken: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for kept, send in zip(taken, (ours, theirs), strict=True):
             began = time.perf_counter()
             assert send().is_success
