@@ -1,6 +1,7 @@
 """Answers that are asked for another way, and what is kept of it: real databases, a real server (B6, C3, C5)."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -95,9 +96,11 @@ async def test_c5_after_the_first_token_nobody_else_is_asked(ours: Process) -> N
     assert (message.status, message.text) == ("failed", expected_text("error-3"))
 
 
-async def test_c5_where_all_fail_the_last_error_is_told(ours: Process) -> None:
+async def test_c5_where_all_fail_each_is_told_of_under_the_last_one_s_code(ours: Process) -> None:
     message = await answer(ours, Send(text="Hello", model="route/hopeless"))
-    assert (message.status, message.error and message.error.code) == ("failed", "provider_model_not_found")
+    assert message.error is not None
+    assert (message.status, message.error.code) == ("failed", "provider_model_not_found")
+    assert re.fullmatch(r"None of 2 models answered\. x: .+\. status-404: .+\.", message.error.message)
 
 
 async def test_c3_the_house_s_keys_are_tried_until_one_is_taken(ours: Process, upstream: Upstream) -> None:

@@ -98,6 +98,7 @@ async def ask(listener: Listener, prepared: Prepared, *, retries: int = _RETRIES
     or again, later and later, as long as nothing of the answer has been shown (A11).
     """
     retry = 0
+    passed: dict[str, str] = {}
     while True:
         handle, provider = listener.handle, prepared.provider
         try:
@@ -116,19 +117,36 @@ async def ask(listener: Listener, prepared: Prepared, *, retries: int = _RETRIES
             is_late = error.kind is ErrorKind.TIMEOUT_FIRST or retry == retries
             if not listener.has_heard and (is_late or not goes_on) and (other := prepared.fallback(error)) is not None:
                 await let_go(provider, listener.handle)
+                _note(passed, prepared, error)
                 prepared, listener.handle, retry = other, None, 0
                 listener.choose(other)
                 continue
             if not goes_on:
-                if listener.has_heard or not error.retryable:
+                if listener.has_heard:
                     raise
+                if not error.retryable:
+                    raise _of_all(passed, prepared, error) from None
                 listener.handle = None
             if retry == retries:
-                raise
+                raise _of_all(passed, prepared, error) from None
             await asyncio.sleep(_backoff(retry, error))
             retry += 1
         else:
             return
+
+
+def _note(passed: dict[str, str], prepared: Prepared, error: ProviderError) -> None:
+    if prepared.way is not None:
+        passed[prepared.way.model.name] = error.message
+
+
+def _of_all(passed: dict[str, str], prepared: Prepared, error: ProviderError) -> ProviderError:
+    """Return the error of the last model, which tells of those before it on its route too."""
+    _note(passed, prepared, error)
+    if len(passed) == 1:
+        return error
+    told = " ".join(f"{name}: {message}" for name, message in passed.items())
+    return ProviderError(error.kind, f"None of {len(passed)} models answered. {told}", status=error.status)
 
 
 async def let_go(provider: Provider, handle: Handle | None) -> None:
