@@ -45,4 +45,5 @@ def _jump(places: Mapping[str, Node], jumps: Mapping[str, str], parent_id: str) 
 
 def _insert(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        connection.execute(sa.insert(message_table), rows)
+        # What returns something is sent as few statements with many rows each, and not as one for each row.
+        connection.execute(sa.insert(message_table).returning(message_table.c.id), rows)
