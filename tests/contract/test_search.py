@@ -199,7 +199,7 @@ async def test_short_queries_are_found_beyond_the_newest_messages(ours: Process)
     """B8: one and two characters, in pages that go from the newest messages over into the index."""
     owner = new_owner()
     chat = await ours.chats.create(owner, None)
-    texts = ["擎 first", "引擎 second", *("plain " * 3 for _ in range(220)), "a 引擎 third", "last"]
+    texts = ["ΑΣ, İz", "擎 first", "引擎 second", *("plain " * 3 for _ in range(220)), "a 引擎 third", "last"]
 
     def insert(connection: sa.Connection) -> None:
         for text in texts:
@@ -218,6 +218,9 @@ async def test_short_queries_are_found_beyond_the_newest_messages(ours: Process)
     await ours.database.write(Actor(owner), insert)
     assert await found(ours, owner, "擎") == ["a 引[擎] third", "引[擎] second", "[擎] first"]
     assert await found(ours, owner, "引擎") == ["a [引擎] third", "[引擎] second"]
+    # Their other forms hang on what stands around them, or on the language.
+    assert await found(ours, owner, "ΑΣ") == ["[ΑΣ], İz"]
+    assert await found(ours, owner, "İz") == ["ΑΣ, [İz]"]
     assert await found(ours, owner, "qz") == await found(ours, owner, "~") == []
     page = await ours.search.search(owner, Query(terms=["擎"]), limit=1)
     rest = await ours.search.search(owner, Query(terms=["擎"]), limit=2, cursor=page.next_cursor)

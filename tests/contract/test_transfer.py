@@ -12,19 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parts import Process, count, eventually, new_owner, process
+import sqlalchemy as sa
+from parts import Open, Process, count, eventually, new_owner, process
 
 from penstock.actor import Actor, IdentityId, Visitor
 from penstock.chats import recount
+from penstock.chats.changes import Changes
 from penstock.chats.model import ChatNotFound
 from penstock.chats.reactions import Mark
 from penstock.chats.sending import Send
 from penstock.chats.service import ChatChange
+from penstock.chats.templates import store as template_store
 from penstock.chats.templates.model import Variable
 from penstock.chats.templates.service import TemplateChange
 from penstock.chats.transactions import Transactions
-from penstock.chats.transfer import importing, reading, store
+from penstock.chats.transfer import exporting, importing, reading, store
 from penstock.chats.transfer.exporting import Exports
+from penstock.chats.transfer.form import moment
 from penstock.chats.transfer.importing import Imports
 from penstock.chats.transfer.model import ImportLive, ImportNotFound, Incoming, Job, Note
 from penstock.db.database import Database
@@ -87,9 +91,9 @@ def entries(data: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
+def packed(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     kept = io.BytesIO()
-    with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(kept, "w", method) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
     return kept.getvalue()
@@ -110,6 +114,7 @@ def nameless(data: bytes) -> list[Any]:
         for message in document["messages"]:
             message.pop("id")
             message["parentId"] = numbers.get(message["parentId"])
+            message["besideId"] = numbers.get(message["besideId"])
     folders = sorted((each["name"], names.get(each["parentId"])) for each in manifest["folders"])
     return [folders, manifest["templates"], documents]
 
@@ -128,11 +133,18 @@ async def full_life(ours: Process, owner: IdentityId) -> str:
         await ours.runs.ended(actor, run.id)
         again = Send(chat_id=run.chat_id, trigger="regenerate-message", message_id=run.message_id)
         await ours.runs.ended(actor, (await ours.sending.send(owner, again)).id)
+        pair = await ours.sending.send(owner, Send(chat_id=run.chat_id, text="And?", compare_with="demo/tour"))
+        other = await ours.chats.beside(actor, pair)
+        assert other is not None
+        for each in (pair, other):
+            await ours.runs.ended(actor, each.id)
     await ours.chats.mark(
         actor, run.chat_id, run.message_id, Mark(reactions=["🎉"], rates=True, rating="up", reason="!")
     )
     filed = ChatChange(leaf_id=run.message_id, pinned=True, tags=["b", "a"], moves=True, folder_id=inner.id)
     await ours.chats.change(actor, run.chat_id, filed)
+    asked_with = ChatChange(settings={"temperature": 0.25}, prompts=True, system_prompt="Be kind.")
+    await ours.chats.change(actor, run.chat_id, asked_with)
     empty = await ours.chats.create(owner, "Nothing in it")
     await ours.chats.change(actor, empty.id, ChatChange(archived=True))
     return run.chat_id
@@ -146,7 +158,10 @@ async def test_what_was_taken_away_comes_back_as_it_was(ours: Process, folder: P
     job = await bring(ours, folder, other, data)
     assert (job.status, job.source, job.total, job.done, job.created) == ("completed", "penstock", 2, 2, 2)
     assert nameless(await taken(ours, other)) == nameless(data)
-    assert len(nameless(data)[2][0]["messages"]) == 3
+    messages = nameless(data)[2][0]["messages"]
+    assert [message["besideId"] is None for message in messages] == [True] * 4 + [False] * 2
+    (chat,) = [each for each in (await ours.chats.list(Actor(other), limit=9)).items if each.message_count]
+    assert (chat.settings, chat.system_prompt) == ({"temperature": 0.25}, "Be kind.")
     # Whoever has it already has it once: where it was made, and where it was brought.
     for who in (owner, other):
         job = await bring(ours, folder, who, data)
@@ -174,6 +189,28 @@ async def test_a_single_chat_comes_back_too(ours: Process, folder: Path) -> None
     for stranger in (other, new_owner()):
         with pytest.raises(ChatNotFound):
             await exports.take(Actor(stranger), chat_id)
+
+
+async def test_a_chat_that_is_deleted_while_it_is_taken_away_spoils_nothing(
+    ours: Process, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B9: what was read of it until then comes back, and so does all else."""
+    monkeypatch.setattr(exporting, "PAGE", 1)
+    owner, other = new_owner(), new_owner()
+    for title in ("First", "Second"):
+        chat = await ours.chats.create(owner, title)
+        for number in range(3):
+            await ours.sending.add_message(owner, chat.id, f"{title} {number}", None)
+    (_, first) = (await ours.chats.list(Actor(owner), limit=5)).items
+    sent: list[bytes] = []
+    async for piece in Exports(ours.database, wall_clock, ours.contents).archive(Actor(owner), "json"):
+        sent.append(piece)
+        if len(sent) == 2:
+            await ours.chats.delete(Actor(owner), first.id)
+    job = await bring(ours, folder, other, b"".join(sent))
+    assert (job.status, job.created) == ("completed", 2), job
+    assert [each[1] for each in await shown(ours, other, "First")] == ["First 0"]
+    assert [each[1] for each in await shown(ours, other, "Second")] == [f"Second {number}" for number in range(3)]
 
 
 CHATGPT: list[dict[str, Any]] = [
@@ -318,10 +355,143 @@ async def test_conversations_of_librechat_are_brought_in(ours: Process, folder: 
     assert len(await shown(ours, owner, "Flat")) == 1
 
 
+async def test_what_says_no_time_is_known_again(ours: Process, folder: Path) -> None:
+    """B9: a chat that the file does not date is not stored anew each time that the file comes."""
+    asked: dict[str, Any] = {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["x"]}}
+    undated: list[Any] = [
+        [{"title": "a", "mapping": {"a": {"message": asked}}}],
+        [OPEN_WEBUI[1]],
+        {"conversationId": "l3", "title": "c", "messages": [{"messageId": "1", "text": "x", "isCreatedByUser": True}]},
+    ]
+    owner = new_owner()
+    for file in undated:
+        data = json.dumps(file).encode()
+        assert [(await bring(ours, folder, owner, data)).created for _ in range(2)] == [1, 0], file
+
+
+def own(chat: Mapping[str, Any], *messages: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document of ours, with these fields beside those that it has to have."""
+    at = "2026-01-02T03:04:05Z"
+    said = [
+        {"id": "m", "parentId": None, "role": "user", "status": "completed", "createdAt": at}
+        | {"parts": [{"type": "text", "text": "Hello"}], **each}
+        for each in messages
+    ]
+    return {
+        "format": "penstock-chat",
+        "version": 1,
+        "chat": {"id": "c", "title": "Dams", "createdAt": at, "updatedAt": at, **chat},
+        "messages": said,
+    }
+
+
+def with_manifest(chats: Mapping[str, Any], **fields: Any) -> bytes:
+    """Return an archive of ours."""
+    manifest = {"format": "penstock-export", "version": 1, "exportedAt": "2026-01-02T03:04:05Z", **fields}
+    files = {"manifest.json": manifest, **chats}
+    return packed({name: json.dumps(each).encode() for name, each in files.items()})
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00", "9999-12-31T23:59:59.999999Z"]
+)
+async def test_times_at_the_ends_of_the_calendar_are_taken(ours: Process, folder: Path, at: str) -> None:
+    """B9: no list and no export falls over one that lies outside of it, and pages go on behind it."""
+    owner = new_owner()
+    file = own({"createdAt": at, "updatedAt": at, "leafId": "m"}, {"createdAt": at, "completedAt": at})
+    other = {"messageId": "1", "text": "x", "isCreatedByUser": True, "createdAt": at}
+    for each in (file, {"conversationId": "l", "title": "l", "messages": [other]}):
+        job = await bring(ours, folder, owner, json.dumps(each).encode())
+        assert (job.status, job.created) == ("completed", 1), job
+    page = await ours.chats.list(Actor(owner), limit=1)
+    rest = await ours.chats.list(Actor(owner), limit=1, cursor=page.next_cursor)
+    for chat in (*page.items, *rest.items):
+        assert chat.created_at == chat.updated_at == chat.last_message_at
+        assert moment(chat.updated_at).year in {1970, 9999}
+    assert len(entries(await taken(ours, owner))) == 3
+
+
+async def test_what_is_of_no_kind_is_passed_over(ours: Process, folder: Path) -> None:
+    """B9: a role or a type that is not even a word is one that we do not know."""
+    owner, odd = new_owner(), {"author": {"role": ["user"]}, "role": ["user"], "content": [{"type": ["text"]}]}
+    files: list[Any] = [
+        [{"id": "g", "mapping": {"a": {"message": odd}}}],
+        [{"id": "w", "chat": {"messages": [odd]}}],
+        {"conversationId": "l", "messages": [{**odd, "messageId": "1"}]},
+        own({}, {"parts": [{"type": {}}]}),
+    ]
+    for file in files:
+        job = await bring(ours, folder, owner, json.dumps(file).encode())
+        assert (job.status, job.created) == ("completed", 1), (file, job)
+
+
+async def test_messages_without_a_chosen_path_are_shown(ours: Process, folder: Path) -> None:
+    """B9: the last of them is as good as any."""
+    owner = new_owner()
+    await bring(ours, folder, owner, json.dumps(own({}, {})).encode())
+    assert await shown(ours, owner, "Dams") == [("user", "Hello", None, "completed", 1)]
+
+
+async def test_names_that_no_database_holds_are_mended(ours: Process, folder: Path) -> None:
+    """B9: those of folders and templates as well, so that a chat finds its folder."""
+    owner = new_owner()
+    folders = [{"id": "f", "name": "a\0b"}]
+    variables = [{"name": "who", "default": "\0"}]
+    templates = [{"name": "\0", "text": "{{who}} \0", "variables": variables}]
+    job = await bring(
+        ours, folder, owner, with_manifest({"c.json": own({"folderId": "f"}, {})}, folders=folders, templates=templates)
+    )
+    assert (job.status, job.created) == ("completed", 1), job
+    (filed,) = (await ours.filing.list(Actor(owner))).items
+    (chat,) = (await ours.chats.list(Actor(owner), limit=5)).items
+    assert (filed.name, chat.folder_id) == ("a\ufffdb", filed.id)
+    (template,) = await ours.templates.list(owner)
+    assert await ours.templates.fill(owner, template.id, {}) == "\ufffd \ufffd"
+
+
+async def test_more_folders_and_templates_than_there_can_be_bring_nothing_in(
+    ours: Process, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B9: neither chats nor those that there would be room for; and the next file has its turn."""
+    monkeypatch.setattr(store, "MOST_FOLDERS", 2)
+    monkeypatch.setattr(template_store, "MOST_TEMPLATES", 1)
+    owner = new_owner()
+    chats = {"c.json": own({}, {})}
+    three = [{"id": each, "name": each} for each in "abc"]
+    two = [{"name": each, "text": each} for each in "ab"]
+    for fields, code in (({"folders": three}, "too_many_folders"), ({"templates": two}, "too_many_templates")):
+        job = await bring(ours, folder, owner, with_manifest(chats, **fields))
+        assert (job.status, job.error_code, job.created) == ("failed", code, 0), job
+    assert [await count(ours.database, table) for table in ("chat", "folder", "template")] == [0, 0, 0]
+    assert (await bring(ours, folder, owner, with_manifest(chats, folders=three[:2]))).status == "completed"
+
+
+async def test_what_fails_in_the_middle_is_over(ours: Process, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B9: and says so, with what was stored before: nobody waits for it, nor is kept from bringing the next file."""
+    monkeypatch.setattr(importing, "AT_ONCE", 5)
+    owner, store_some = new_owner(), importing.store_some
+
+    def failing(connection: sa.Connection, changes: Changes, job: Job, chats: Sequence[Incoming]) -> Job:
+        if job.done:
+            raise ValueError("a mistake of ours")
+        return store_some(connection, changes, job, chats)
+
+    monkeypatch.setattr(importing, "store_some", failing)
+    data = json.dumps(CHATGPT).encode()
+    job = await bring(ours, folder, owner, data)
+    assert (job.status, job.error_code, job.done, job.created) == ("failed", "internal", 5, 5)
+    monkeypatch.setattr(importing, "store_some", store_some)
+    assert (await bring(ours, folder, owner, data)).created == 40
+
+
 GOOD = json.dumps(CHATGPT[0]).encode()
 _DEEP = b"[" * 200_000 + b"]" * 200_000
 TORN = bytearray(packed({"conversations.json": b"[" + GOOD + b"]"}))
 TORN[60:80] = bytes(20)
+AMISS = bytearray(packed({"a.json": GOOD}))
+# Where the list of entries stands, a little too far back: so the first of them begins before the file does.
+_PLACE = AMISS.rfind(b"PK\x05\x06") + 16
+AMISS[_PLACE : _PLACE + 4] = (int.from_bytes(AMISS[_PLACE : _PLACE + 4], "little") + 9).to_bytes(4, "little")
 BAD: dict[str, tuple[bytes, str, str | None]] = {
     "cut off": (b"[" + GOOD + b"," + GOOD[:-20], "import_invalid", None),
     "goes on": (b"[" + GOOD + b"] x", "import_invalid", None),
@@ -348,6 +518,28 @@ BAD: dict[str, tuple[bytes, str, str | None]] = {
     "damaged": (packed({"conversations.json": b"[" + GOOD * 9 + b"]"})[:-30], "import_unknown", None),
     "lies": (packed({"conversations.json": GOOD}).replace(b"PK\x01\x02", b"PK\x01\x03"), "import_invalid", None),
     "torn": (bytes(TORN), "import_invalid", "conversations.json"),
+    "bzip2": (packed({"a.json": GOOD}, zipfile.ZIP_BZIP2), "import_invalid", "a.json"),
+    "lzma": (packed({"a.json": GOOD}, zipfile.ZIP_LZMA), "import_invalid", "a.json"),
+    "no name": (packed({"é.json": GOOD}).replace("é".encode(), b"\xff\xfe"), "import_invalid", None),
+    "folders": (
+        with_manifest({}, folders=[{"id": f"{each}", "name": "f"} for each in range(1001)]),
+        "import_invalid",
+        "manifest.json",
+    ),
+    "choices": (
+        with_manifest({}, templates=[{"name": "t", "text": "{{a}}", "variables": [
+            {"name": "a", "kind": "choice", "choices": [f"{each}" for each in range(51)]}]}]),
+        "import_invalid",
+        "manifest.json",
+    ),
+    "long default": (
+        with_manifest(
+            {}, templates=[{"name": "t", "text": "{{a}}", "variables": [{"name": "a", "default": "x" * 1001}]}]
+        ),
+        "import_invalid",
+        "manifest.json",
+    ),
+    "before its start": (bytes(AMISS), "import_invalid", "a.json"),
     "manifest": (
         packed({"manifest.json": b'{"format": "penstock-export", "version": 2}'}), "import_invalid", "manifest.json"
     ),
@@ -422,6 +614,17 @@ async def test_a_job_goes_on_where_it_was_left(ours: Process, folder: Path, monk
     assert await count(ours.database, "chat") == 45
     with pytest.raises(ImportNotFound):
         await second.get(Actor(new_owner()), job.id)
+
+
+async def test_of_two_files_at_once_one_is_taken(open_another: Open, folder: Path) -> None:
+    """B9: by two processes; both would bring in the same chats, each without those of the other."""
+    async with process(open_another()) as one, process(open_another()) as other:
+        imports = [imports_of(each, folder) for each in (one, other)]
+        for _ in range(10):
+            visitor = Visitor(identity=new_owner(), kind="regular")
+            arriving = [each.accept(visitor, pieces(b"[]")) for each in imports]
+            taken = await asyncio.gather(*arriving, return_exceptions=True)
+            assert sorted(type(each).__name__ for each in taken) == ["ImportLive", "Job"]
 
 
 async def test_a_file_whose_owner_is_gone_is_removed(ours: Process, folder: Path) -> None:

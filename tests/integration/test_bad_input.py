@@ -120,6 +120,7 @@ def test_text_with_nul_and_strange_characters_is_kept_or_refused_whole(penstock:
         ("GET", f"/v1/stream/runs/{ABSENT}", 404, "stream_not_found"),
         ("GET", "/api/chats?limit=0", 422, "input_invalid"),
         ("GET", "/api/chats?cursor=nonsense", 422, "cursor_invalid"),
+        ("GET", f"/api/chats?cursor={'9' * 19}_{ABSENT}", 422, "cursor_invalid"),
         ("GET", "/api/nothing", 404, "not_found"),
         ("PUT", "/api/chats", 405, "method_not_allowed"),
     ],

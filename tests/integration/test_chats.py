@@ -80,6 +80,21 @@ def test_a_chat_is_named_by_its_first_message_and_can_be_renamed(penstock: Penst
         assert client.get(f"/api/chats/{chat_id}").json()["title"] == "Rivers"
 
 
+def test_a_name_that_a_person_gives_stays_whatever_it_is(penstock: Penstock) -> None:
+    """B3: also the one that chats have before their first message; of blanks there is none."""
+    with penstock.client() as client:
+        made, blank, renamed = (
+            client.post("/api/chats", json=body).json() for body in ({"title": "New chat"}, {"title": " "}, {})
+        )
+        assert (blank["title"], renamed["title"]) == ("New chat", "New chat")
+        client.patch(f"/api/chats/{renamed['id']}", json={"title": "New chat"})
+        ask(client, chatId=made["id"], message="What is a dam?", model="openai/echo-1-1")
+        for chat in (blank, renamed):
+            client.post(f"/api/chats/{chat['id']}/messages", json={"message": "What is a dam?"}).raise_for_status()
+        titles = [client.get(f"/api/chats/{chat['id']}").json()["title"] for chat in (made, blank, renamed)]
+    assert titles == ["New chat", "What is a dam?", "New chat"]
+
+
 def test_deleting_a_chat_ends_its_run_and_removes_everything(penstock: Penstock, upstream: Upstream) -> None:
     """B4: the provider's connection is closed, the stream is gone."""
     question = f"to be deleted {penstock.port}"
@@ -91,6 +106,21 @@ def test_deleting_a_chat_ends_its_run_and_removes_everything(penstock: Penstock,
             assert client.get(path).status_code == 404
         assert client.get("/api/chats").json()["items"] == []
     assert wait_closed(upstream, question)
+
+
+def test_whoever_reads_along_is_cut_off_when_a_chat_is_deleted_and_no_error_is_told(penstock: Penstock) -> None:
+    """B4, A7: what broke off does not look whole, in either protocol; to delete is nothing to be alarmed about."""
+    said_before = len(penstock.log_file.read_bytes())
+    with penstock.client() as client:
+        for path in ("/api/chat/{chatId}/stream", "/v1/stream/runs/{runId}?offset=-1&live=sse"):
+            begun = ask(client, until=3, message="x", model="openai/stall-3-1").start
+            with client.stream("GET", path.format(**begun)) as reading:
+                lines = reading.iter_lines()
+                assert next(lines)
+                assert client.delete(f"/api/chats/{begun['chatId']}").status_code == 204
+                with pytest.raises(httpx.RemoteProtocolError):
+                    list(lines)
+    assert b"Traceback" not in penstock.log_file.read_bytes()[said_before:]
 
 
 def wait_closed(upstream: Upstream, question: str) -> bool:
@@ -257,6 +287,7 @@ def test_bad_input_about_where_chats_are_kept_changes_nothing(penstock: Penstock
             ("POST", "/api/chat", {"templateId": template["id"]}, 422, "missing_variable"),
             ("POST", "/api/chat", {"templateId": template["id"], "variables": {"m": 1}}, 422, "variable_invalid"),
             ("POST", "/api/chat", {"templateId": template["id"], "message": "x"}, 422, "input_invalid"),
+            ("POST", "/api/chat", {"templateId": template["id"], "variables": {"n": True}}, 422, "input_invalid"),
         ]
         for method, where, body, status, code in cases:
             answer = client.request(method, where, json=body)

@@ -140,6 +140,13 @@ def test_what_cannot_be_shared_says_why(owner: httpx.Client) -> None:
     assert code_of(owner.post(path, json={"leafId": chat_id})) == (404, "message_not_found")
 
 
+def test_a_link_that_ends_with_the_calendar_is_listed(owner: httpx.Client) -> None:
+    """B10: a moment that falls out of it in UTC makes no list fail."""
+    for moment in ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.999999Z"):
+        assert share(owner, expiresAt=moment)["expiresAt"] == "9999-12-31T23:59:59Z"
+    assert len(owner.get("/api/shares").json()["items"]) == 2
+
+
 def test_pages_of_other_sites_make_no_copies(owner: httpx.Client, reader: httpx.Client) -> None:
     """S14."""
     made = share(owner)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, cast
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, StrictFloat, StrictInt, ValidationError, model_validator
 
 from penstock.actor import Actor
 from penstock.api.attachments import AttachmentReference, FilePart
@@ -99,7 +99,7 @@ class ChatBody(Body):
         default=None, description="Making an answer anew or continuing one without settings takes those it had."
     )
     template_id: str | None = Field(default=None, description="A template that makes the message.")
-    variables: dict[Annotated[str, Field(max_length=50)], str | int | float] = Field(
+    variables: dict[Annotated[str, Field(max_length=50)], str | StrictInt | StrictFloat] = Field(
         default_factory=dict[str, str | int | float],
         max_length=100,
         description="What is filled in: a variable without a value or default is 422 `missing_variable`.",

@@ -14,7 +14,7 @@ from penstock.api.problems import LIMITED
 from penstock.api.services import Asking, Sender, Services
 from penstock.api.shapes import Body, ChatShape, Shape, Time, shape_chat
 from penstock.chats.sharing.model import Share
-from penstock.kit.clock import Millis
+from penstock.kit.clock import LATEST, Millis
 
 Password = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -122,4 +122,4 @@ def _page(shares: Sequence[Share]) -> SharePage:
 
 
 def _millis(at: datetime | None) -> Millis | None:
-    return None if at is None else Millis(int(at.timestamp() * 1000))
+    return None if at is None else Millis(min(int(at.timestamp() * 1000), LATEST))

@@ -13,11 +13,11 @@ from penstock.actor import SYSTEM, Actor, IdentityId
 from penstock.api.parameters import APPEND, CREATE, READ
 from penstock.api.problems import on_penstock_error
 from penstock.api.services import Services, actor, visitor
-from penstock.api.sse import HEARTBEAT, EventStream, sink_of
+from penstock.api.sse import HEARTBEAT, Cut, EventStream, sink_of
 from penstock.kit.clock import wall_clock
 from penstock.streams.content import body_of
 from penstock.streams.frames import ENCODING_HEADER, frames_of
-from penstock.streams.model import AppendRefused, Page, Position, StreamRequestInvalid
+from penstock.streams.model import AppendRefused, Page, Position, StreamNotFound, StreamRequestInvalid
 from penstock.streams.protocol import (
     CURSOR,
     appended_headers,
@@ -135,8 +135,11 @@ def routes(services: Services) -> APIRouter:
         heartbeat, sink = services.heartbeat_seconds, sink_of(request, encode)
         # Spread, so that readers that came together do not all come again together.
         seconds = services.recycle_seconds * random.uniform(0.8, 1)  # noqa: S311  # guards nothing
-        async for page in follower.follow(stream.id, first.end, heartbeat, sink=sink, seconds=seconds):
-            yield encode(page) if page.batches or page.is_last else HEARTBEAT
+        try:
+            async for page in follower.follow(stream.id, first.end, heartbeat, sink=sink, seconds=seconds):
+                yield encode(page) if page.batches or page.is_last else HEARTBEAT
+        except StreamNotFound:
+            raise Cut from None  # deleted while it was read: its end has not come
 
     return router
 

@@ -8,12 +8,20 @@ from pydantic import Field, StringConstraints
 from penstock.actor import Visitor
 from penstock.api.services import Asking, Sender, Services
 from penstock.api.shapes import Body, Shape
-from penstock.chats.templates.model import MOST_VARIABLES, Kind, Template, Variable
+from penstock.chats.templates.model import (
+    LONGEST_TEXT,
+    LONGEST_VALUE,
+    MOST_CHOICES,
+    MOST_VARIABLES,
+    Kind,
+    Template,
+    Variable,
+)
 from penstock.chats.templates.service import TemplateChange
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Text = Annotated[str, Field(min_length=1, max_length=20_000, description="With `{{variables}}`.")]
-Filling = Annotated[str, Field(max_length=1000)]
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, description="With `{{variables}}`.")]
+Filling = Annotated[str, Field(max_length=LONGEST_VALUE)]
 
 
 class VariableShape(Shape):
@@ -22,7 +30,9 @@ class VariableShape(Shape):
     name: str = Field(max_length=50)
     kind: Kind = "text"
     default: Filling | None = Field(default=None, description="Used when nothing is given.")
-    choices: list[Filling] = Field(default_factory=list[str], max_length=50, description="What a `choice` is between.")
+    choices: list[Filling] = Field(
+        default_factory=list[str], max_length=MOST_CHOICES, description="What a `choice` is between."
+    )
 
 
 Variables = Annotated[list[VariableShape], Field(max_length=MOST_VARIABLES)]

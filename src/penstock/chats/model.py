@@ -110,6 +110,8 @@ class Chat:
     id: str
     owner_id: IdentityId
     title: str
+    title_open: bool
+    """Whether nobody has named it: it is called by its first message, until a model finds a better name."""
     status: ChatStatus
     model: str | None
     """Of the latest answer; the next one uses it unless told otherwise."""

@@ -9,6 +9,8 @@ from penstock.kit.clock import Millis
 from penstock.kit.ids import is_id
 
 _PATH_CURSOR = re.compile(r"(?P<leaf>[0-9a-f-]+)_(?P<side>older|newer)_(?P<depth>[0-9]{1,9})")
+_CHAT_CURSOR = re.compile(r"(?P<updated_at>-?[0-9]{1,15})_(?P<chat>[0-9a-f-]+)")
+"""Times of fifteen digits reach beyond the year 9999; more than eighteen no database takes."""
 
 Side = Literal["older", "newer"]
 
@@ -65,7 +67,7 @@ def around(depth: int, limit: int, leaf_depth: int) -> Window:
 
 def parse_chat_cursor(cursor: str) -> tuple[Millis, str]:
     """Return the place of a chat in the list: when it was last used, and its id. Raises CursorInvalid."""
-    updated_at, _, chat_id = cursor.partition("_")
-    if not updated_at.isdecimal() or not is_id(chat_id):
+    found = _CHAT_CURSOR.fullmatch(cursor)
+    if found is None or not is_id(found["chat"]):
         raise CursorInvalid
-    return Millis(int(updated_at)), chat_id
+    return Millis(int(found["updated_at"])), found["chat"]

@@ -467,7 +467,7 @@ def _insert_question(connection: sa.Connection, chat: Chat, send: Send, now: Mil
 
 def _title(chat: Chat, text: str) -> str:
     """Return what the chat is called once it has a message: a name that a person gave stays."""
-    return title_of(text) if chat.leaf_id is None and chat.title == title_of("") else chat.title
+    return title_of(text) if chat.leaf_id is None and chat.title_open and not chat.is_temporary else chat.title
 
 
 def _like(send: Send, message: Message) -> Send:

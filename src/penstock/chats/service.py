@@ -74,7 +74,7 @@ class ChatService:
                 alias=None,
                 title=title_of(title or ""),
                 now=self._transactions.now(),
-                title_open=not title,
+                title_open=not (title or "").strip(),
             )
             changes.touch(chat_id)
             return store.get_chat(connection, actor, chat_id)

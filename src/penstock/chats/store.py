@@ -354,6 +354,7 @@ def _chat(row: sa.RowMapping, live: Mapping[str, Sequence[Sequence[str]]]) -> Ch
         id=row["id"],
         owner_id=row["owner_id"],
         title=row["title"],
+        title_open=bool(row["title_open"]),
         status=status,
         model=row["model"],
         leaf_id=row["leaf_id"],

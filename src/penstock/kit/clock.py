@@ -7,6 +7,9 @@ from typing import NewType
 Millis = NewType("Millis", int)
 """Milliseconds since the Unix epoch, UTC."""
 
+LATEST = Millis(253_402_300_799_000)
+"""The last second of the year 9999, behind which no calendar can show a time."""
+
 DAY = 86_400_000
 """Milliseconds."""
 

@@ -3,7 +3,7 @@
 The index says which messages hold all trigrams of the terms, wherever: who asks looks at their texts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -115,7 +115,7 @@ def _match(connection: sa.Connection, terms: Sequence[str]) -> str | None:
     for term in terms:
         if len(term) >= TRIGRAM:
             groups += [_quoted(term[place : place + TRIGRAM]) for place in range(len(term) - TRIGRAM + 1)]
-        elif beginning := _trigrams_from(connection, term.lower()):
+        elif beginning := _trigrams_from(connection, term):
             groups.append(f"({' OR '.join(map(_quoted, beginning))})")
         else:
             return None
@@ -123,9 +123,16 @@ def _match(connection: sa.Connection, terms: Sequence[str]) -> str | None:
 
 
 def _trigrams_from(connection: sa.Connection, beginning: str) -> Sequence[str]:
-    """Return the trigrams that begin with one or two characters."""
+    """Return the trigrams that begin with one or two characters, in either case."""
     term = _trigram.c.term
-    return connection.scalars(sa.select(term).where(term >= beginning, term < beginning + chr(0x10FFFF))).all()
+    # One after the other: the numbers of rows of this table mean nothing, and SQLite joins the halves of an OR by them.
+    ranges = (sa.select(term).where(term >= each, term < each + chr(0x10FFFF)) for each in sorted(_folded(beginning)))
+    return [found for each in ranges for found in connection.scalars(each)]
+
+
+def _folded(text: str) -> Collection[str]:
+    """Return a text as FTS5 may have it: each character by itself, and one for one, which `str.lower` does not do."""
+    return {"".join(fold(each)[0] for each in text) for fold in (str, str.lower, str.casefold)}
 
 
 def _quoted(text: str) -> str:

@@ -17,6 +17,10 @@ from penstock.errors import Conflict, Forbidden, InvalidInput, NotFound
 MOST_TEMPLATES = 1000
 """Of one owner: all of them are listed at once."""
 MOST_VARIABLES = 30
+MOST_CHOICES = 50
+LONGEST_TEXT = 20_000
+LONGEST_VALUE = 1000
+"""Characters of a default or a choice."""
 _PLACE = re.compile(r"\{\{\s*([^\W\d]\w{0,49})\s*\}\}")
 """`{{name}}`: letters, digits and _, a letter or _ first."""
 
@@ -90,6 +94,8 @@ def complete(text: str, variables: Sequence[Variable]) -> Sequence[Variable]:
 
     Raises TemplateInvalid when one is described twice, stands nowhere, or could never be filled in.
     """
+    if len(text) > LONGEST_TEXT:
+        raise TemplateInvalid(f"A template can have {LONGEST_TEXT:,} characters.")
     described = {variable.name: variable for variable in variables}
     places = list(dict.fromkeys(_PLACE.findall(text)))
     if len(described) < len(variables):
@@ -101,9 +107,19 @@ def complete(text: str, variables: Sequence[Variable]) -> Sequence[Variable]:
             raise TemplateInvalid(f"{{{{{variable.name}}}}} does not stand in the text.", variable=variable.name)
         if (variable.kind == "choice") != bool(variable.choices):
             raise TemplateInvalid(f"{variable.name}: only a choice has choices.", variable=variable.name)
+        _check_size(variable)
         if variable.default is not None:
             _checked(variable, variable.default)
     return [described.get(name, Variable(name=name)) for name in places]
+
+
+def _check_size(variable: Variable) -> None:
+    if len(variable.choices) > MOST_CHOICES:
+        raise TemplateInvalid(f"{variable.name}: there can be {MOST_CHOICES} choices.", variable=variable.name)
+    if any(len(each) > LONGEST_VALUE for each in (variable.default or "", *variable.choices)):
+        raise TemplateInvalid(
+            f"{variable.name}: a value can have {LONGEST_VALUE:,} characters.", variable=variable.name
+        )
 
 
 def placed(text: str, variables: Sequence[Variable]) -> Sequence[Variable]:

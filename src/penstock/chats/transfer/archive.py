@@ -20,7 +20,17 @@ _END = struct.Struct("<4s4H2LH")
 _END64_PLACE = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _ENCRYPTED = 0x1
-DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, struct.error, zlib.error)
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""All that exports are packed with. Of the others one asks for as much memory as an entry says."""
+DAMAGE = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    NotImplementedError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    UnicodeDecodeError,
+)
 """What reading a damaged archive raises."""
 
 
@@ -72,6 +82,10 @@ def _check(entries: list[zipfile.ZipInfo], most_unpacked: int) -> None:
             raise ImportNameUnsafe("This archive holds a link to somewhere else.", entry=_shown(entry.filename))
         if entry.flag_bits & _ENCRYPTED:
             raise ImportInvalid("This archive asks for a password.", entry=_shown(entry.filename))
+        if entry.header_offset < 0:
+            raise ImportInvalid("This archive is damaged.", entry=_shown(entry.filename))
+        if entry.compress_type not in _METHODS:
+            raise ImportInvalid("It is packed in a way that is not read here.", entry=_shown(entry.filename))
         if entry.filename in names:
             raise ImportInvalid("This archive holds two entries of one name.", entry=_shown(entry.filename))
         names.add(entry.filename)

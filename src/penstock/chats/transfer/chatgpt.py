@@ -18,7 +18,8 @@ _ROLES = {"user", "assistant"}
 
 def incoming(conversation: Loose, now: Millis) -> Incoming:
     """Return a conversation. Raises ImportInvalid."""
-    created_at = from_seconds(conversation.get("create_time"), now)
+    begun_at = from_seconds(conversation.get("create_time"), None)
+    created_at = now if begun_at is None else begun_at
     nodes = mapping(conversation.get("mapping"), "mapping")
     twigs = {
         name: Twig(parent=word(node.get("parent")), note=_note(loose(node.get("message")), created_at))
@@ -30,6 +31,7 @@ def incoming(conversation: Loose, now: Millis) -> Incoming:
         id=word(conversation.get("conversation_id")) or word(conversation.get("id")),
         title=word(conversation.get("title")) or "",
         created_at=created_at,
+        is_dated=begun_at is not None,
         updated_at=from_seconds(conversation.get("update_time"), created_at),
         notes=notes,
         leaf=leaf,
@@ -38,7 +40,7 @@ def incoming(conversation: Loose, now: Millis) -> Incoming:
 
 
 def _note(message: Loose, created_at: Millis) -> Note | None:
-    role = loose(message.get("author")).get("role")
+    role = word(loose(message.get("author")).get("role"))
     metadata = loose(message.get("metadata"))
     text = _text(loose(message.get("content")))
     is_hidden = metadata.get("is_visually_hidden_from_conversation") is True

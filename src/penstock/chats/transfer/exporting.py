@@ -220,6 +220,7 @@ def _chat_form(taken: Taken) -> ChatForm:
         created_at=form.moment(chat.created_at),
         updated_at=form.moment(chat.updated_at),
         model=chat.model,
+        settings=dict(chat.settings),
         system_prompt=taken.system_prompt,
         leaf_id=chat.leaf_id,
         folder_id=chat.folder_id,
@@ -251,4 +252,5 @@ def _message_form(message: Message, urls: Sequence[str]) -> MessageForm:
         reactions=list(message.reactions),
         rating=message.rating,
         rating_reason=message.rating_reason,
+        beside_id=message.beside_id,
     )

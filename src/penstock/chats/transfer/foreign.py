@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from penstock.chats.transfer.model import ImportInvalid
+from penstock.chats.transfer.model import ImportInvalid, shown_at
 from penstock.kit.clock import Millis
 
+T = TypeVar("T")
 Loose = Mapping[str, Any]
 """A JSON object of which nothing is known."""
 
@@ -45,21 +46,21 @@ def words(values: Iterable[object]) -> list[str]:
     return [each for each in values if isinstance(each, str) and each]
 
 
-def from_seconds(value: object, otherwise: Millis) -> Millis:
+def from_seconds(value: object, otherwise: T) -> Millis | T:
     """Return a time that was written as seconds since the epoch, or as something finer."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e19:
         return otherwise
     while value > 1e11:  # the year 5138: it was written in thousandths, or in thousandths of those
         value /= 1000
-    return Millis(round(value * 1000))
+    return shown_at(value * 1000)
 
 
-def from_text(value: object, otherwise: Millis) -> Millis:
+def from_text(value: object, otherwise: T) -> Millis | T:
     """Return a time that was written as ISO 8601."""
     if not isinstance(value, str):
         return otherwise
     try:
         at = datetime.fromisoformat(value)
-        return Millis(round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
+        return shown_at((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         return otherwise

@@ -1,16 +1,19 @@
 """Our own form of a chat and of everything of a person, as protocol/export.md has it. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from penstock.chats.filing.model import MOST_FOLDERS
 from penstock.chats.model import MessageStatus, Rating, Role
 from penstock.chats.reactions import is_emoji
 from penstock.chats.settings import Effort
-from penstock.chats.templates.model import Variable
-from penstock.chats.transfer.model import Enclosed, ImportInvalid, Incoming, Note
+from penstock.chats.templates.model import MOST_TEMPLATES, Variable
+from penstock.chats.transfer.foreign import word
+from penstock.chats.transfer.model import Enclosed, ImportInvalid, Incoming, Note, shown_at
 from penstock.kit.clock import Millis
 from penstock.providers.base import KeySource
 from penstock.runs.fold import CallPart, Part, ReasoningPart, StepStart, TextPart, text_of
@@ -30,11 +33,12 @@ class Form(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What all parts of the form share: camelCase; fields that we do not know are passed over."""
 
 
+Name = Annotated[str, msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
 class SettingsForm(Form, frozen=True, kw_only=True, omit_defaults=True):
-    """The settings of a message that come in. All else is passed over: models would be asked for it again."""
+    """The settings of a chat or a message that come in. All else is passed over: models would be asked for it again."""
 
     temperature: float | None = None
     max_tokens: Count | None = None
@@ -83,6 +87,7 @@ class MessageForm(Form, frozen=True, kw_only=True):
     reactions: list[str] = []
     rating: Rating | None = None
     rating_reason: str | None = None
+    beside_id: str | None = None
 
 
 class ChatForm(Form, frozen=True, kw_only=True):
@@ -93,6 +98,7 @@ class ChatForm(Form, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     model: str | None = None
+    settings: dict[str, Any] = {}
     system_prompt: str | None = None
     leaf_id: str | None = None
     folder_id: str | None = None
@@ -114,14 +120,14 @@ class FolderForm(Form, frozen=True, kw_only=True):
     """A folder."""
 
     id: str
-    name: str
+    name: Name
     parent_id: str | None = None
 
 
 class TemplateForm(Form, frozen=True, kw_only=True):
     """A prompt template."""
 
-    name: str
+    name: Name
     text: str
     variables: list[Variable] = []
 
@@ -132,8 +138,8 @@ class Manifest(Form, frozen=True, kw_only=True):
     format: Literal["penstock-export"]
     version: Literal[1]
     exported_at: datetime
-    folders: list[FolderForm] = []
-    templates: list[TemplateForm] = []
+    folders: Annotated[list[FolderForm], msgspec.Meta(max_length=MOST_FOLDERS)] = []
+    templates: Annotated[list[TemplateForm], msgspec.Meta(max_length=MOST_TEMPLATES)] = []
 
 
 def moment(millis: Millis) -> datetime:
@@ -143,7 +149,7 @@ def moment(millis: Millis) -> datetime:
 
 def millis(at: datetime) -> Millis:
     """Return a time as we store it; without a zone it is UTC."""
-    return Millis(round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
+    return shown_at((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def document_begin(chat: ChatForm) -> bytes:
@@ -189,9 +195,12 @@ def incoming(document: Document, folders: Mapping[str, Sequence[str]]) -> Incomi
             raise ImportInvalid("Two messages have the same id.")
         numbers[message.id] = len(notes)
         notes.append(_note(message, parent))
+    notes = [
+        replace(note, beside=numbers.get(message.beside_id or ""))
+        for note, message in zip(notes, document.messages, strict=True)
+    ]
     chat = document.chat
-    if chat.leaf_id is not None and chat.leaf_id not in numbers:
-        raise ImportInvalid("The last message of the chosen path is not there.")
+    last = len(notes) - 1 if notes else None
     return Incoming(
         source="penstock",
         id=chat.id,
@@ -199,10 +208,12 @@ def incoming(document: Document, folders: Mapping[str, Sequence[str]]) -> Incomi
         created_at=millis(chat.created_at),
         updated_at=millis(chat.updated_at),
         notes=notes,
-        leaf=None if chat.leaf_id is None else numbers[chat.leaf_id],
+        # It is not there when the chat was deleted while it was taken away.
+        leaf=last if chat.leaf_id is None else numbers.get(chat.leaf_id, last),
         folder=folders.get(chat.folder_id or "", ()),
         columns={
             "model": chat.model,
+            "settings": _settings(chat.settings),
             "system_prompt": chat.system_prompt,
             "tags": sorted({tag.strip()[:50] for tag in chat.tags if tag.strip()})[:20] or None,
             "pinned": chat.pinned,
@@ -213,7 +224,7 @@ def incoming(document: Document, folders: Mapping[str, Sequence[str]]) -> Incomi
 
 def _note(message: MessageForm, parent: int | None) -> Note:
     # Parts of kinds that we do not know would be shown and sent to models again, whatever is in them.
-    known = [_without_others(part) for part in message.parts if part.get("type") in _FIELDS]
+    known = [_without_others(part) for part in message.parts if word(part.get("type")) in _FIELDS]
     parts = msgspec.convert(known, list[Part])
     error = message.error
     # What was being written when it was taken away is not written on here.
@@ -222,7 +233,7 @@ def _note(message: MessageForm, parent: int | None) -> Note:
         "status": message.status if is_over else "interrupted",
         "parts": known,
         "model": message.model,
-        "settings": msgspec.to_builtins(msgspec.convert(message.settings, SettingsForm)),
+        "settings": _settings(message.settings),
         "record": message.record and msgspec.to_builtins(msgspec.convert(message.record, RecordForm)),
         "finish_reason": message.finish_reason,
         "input_tokens": message.input_tokens,
@@ -243,6 +254,10 @@ def _note(message: MessageForm, parent: int | None) -> Note:
         columns=columns,
         enclosed=[_enclosed(part) for part in message.parts if part.get("type") == "file"],
     )
+
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return msgspec.to_builtins(msgspec.convert(settings, SettingsForm))
 
 
 def _enclosed(part: dict[str, Any]) -> Enclosed:

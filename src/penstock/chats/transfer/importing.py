@@ -1,8 +1,9 @@
 """Bringing files in: each is a job, which whoever holds its file goes on with, also after a crash.
 
 A file is kept in the folder of the process that took it, and locked by whoever works on it: the system releases the
-lock of a process that dies, and any process over the same folder takes the job up. All of the file is read before the
-first chat is stored; how far it has come is stored in the very transaction that stores the chats.
+lock of a process that dies, and any process over the same folder takes the job up. All of the file is read before
+anything of it is stored: first what belongs to no single chat, then the chats. How far it has come is stored in the
+very transactions that store them.
 """
 
 import asyncio
@@ -99,6 +100,7 @@ class Imports:
             )
 
             def begin(connection: sa.Connection, _changes: Changes) -> None:
+                store.hold_jobs(connection, owner)
                 refuse_second(connection)
                 store.insert_job(connection, job)
 
@@ -151,9 +153,9 @@ class Imports:
         """Go on with a file, unless another process does. Raises Locked."""
         lock = FileLock(file)
         try:
-            # Whoever is still sending a part holds its lock.
-            if file.suffix == ".part" or await self._bring_in(file):
-                _remove(file)
+            if file.suffix != ".part":  # whoever is still sending a part holds its lock
+                await self._bring_in(file)
+            _remove(file)
         except Exception as error:
             if not is_outage(error):
                 raise
@@ -161,12 +163,9 @@ class Imports:
         finally:
             lock.release()
 
-    async def _bring_in(self, file: Path) -> bool:
-        """Bring a file in, and say whether there is nothing more to do with it."""
-        while True:
-            job = await self._transactions.read(SYSTEM, partial(store.find_job, actor=SYSTEM, job_id=file.stem))
-            if job is None or job.status not in store.LIVE:
-                return True
+    async def _bring_in(self, file: Path) -> None:
+        """Bring a file in, until there is nothing more to do with it."""
+        while (job := await self._live(file)) is not None:
             try:
                 await self._bring_in_for(job, file)
             except Gone:
@@ -174,30 +173,33 @@ class Imports:
             except Exception as error:
                 if is_outage(error):
                     raise
-                await self._fail(job, error)
-            return True
+                await self._fail(file, error)
 
-    async def _fail(self, job: Job, error: Exception) -> None:
+    async def _live(self, file: Path) -> Job | None:
+        """Return the job of a file as it is by now, unless it is over."""
+        job = await self._transactions.read(SYSTEM, partial(store.find_job, actor=SYSTEM, job_id=file.stem))
+        return job if job is not None and job.status in store.LIVE else None
+
+    async def _fail(self, file: Path, error: Exception) -> None:
         if not isinstance(error, PenstockError):
             logger.error("An import failed.", exc_info=error)
             error = PenstockError()
         entry = error.entry if isinstance(error, ImportInvalid) else None
+        # Looked at again: some of its chats may have been stored before.
+        job = await self._live(file)
+        if job is None:
+            return
         with contextlib.suppress(Gone):
             await self._end(job, status="failed", error_code=error.code, error_message=error.message, error_entry=entry)
 
     async def _bring_in_for(self, job: Job, file: Path) -> None:
         if job.total is None:
             job = await self._check(job, file)
-        reading = self._reading(job, file)
-        chats = reading.chats()
+        chats = self._reading(job, file).chats()
         await asyncio.to_thread(_pass_over, chats, job.done)
         while some := await asyncio.to_thread(_next, chats):
             kept = [await self._with_files(job, chat) for chat in some]
             job = await self._transactions.write(Actor(job.owner_id), partial(store_some, job=job, chats=kept))
-        manifest = reading.manifest
-        if manifest is not None:
-            write = partial(_store_manifest, job=job, manifest=manifest, now=self._transactions.now())
-            await self._transactions.write(Actor(job.owner_id), write)
         await self._end(job, status="completed")
 
     async def _with_files(self, job: Job, chat: Incoming) -> Incoming:
@@ -220,26 +222,34 @@ class Imports:
         return replace(note, files=files)
 
     async def _check(self, job: Job, file: Path) -> Job:
-        """Read all of the file, and note how much there is. Raises ImportInvalid."""
-        chats, total = self._reading(job, file).chats(), 0
+        """Read all of the file; store how much there is, and what belongs to no single chat.
+
+        Raises ImportInvalid, TooManyFolders or TooManyTemplates; then nothing is stored.
+        """
+        reading = self._reading(job, file)
+        chats, source, total, now = reading.chats(), None, 0, self._transactions.now()
         while some := await asyncio.to_thread(_next, chats):
-            job = replace(job, source=some[0].source)
+            source = some[0].source
             total += len(some)
-        await self._change(job, status="storing", source=job.source, total=total)
-        return replace(job, status="storing", total=total)
+
+        def begin(connection: sa.Connection, changes: Changes) -> Job:
+            if reading.manifest is not None:
+                _store_manifest(connection, changes, job.owner_id, reading.manifest, now)
+            if not store.update_job(connection, job, status="storing", source=source, total=total):
+                raise Gone
+            return replace(job, status="storing", source=source, total=total)
+
+        return await self._transactions.write(Actor(job.owner_id), begin)
 
     def _reading(self, job: Job, file: Path) -> Reading:
         return Reading(file, job.created_at, _UNPACKED * self._max_bytes)
 
     async def _end(self, job: Job, **values: object) -> None:
-        await self._change(job, **values, ended_at=self._transactions.now())
-
-    async def _change(self, job: Job, **values: object) -> None:
-        def change(connection: sa.Connection, _changes: Changes) -> None:
-            if not store.update_job(connection, job, **values):
+        def end(connection: sa.Connection, _changes: Changes) -> None:
+            if not store.update_job(connection, job, **values, ended_at=self._transactions.now()):
                 raise Gone
 
-        await self._transactions.write(Actor(job.owner_id), change)
+        await self._transactions.write(Actor(job.owner_id), end)
 
 
 def _refuse_second(connection: sa.Connection, owner: IdentityId, now: Millis) -> None:
@@ -295,9 +305,10 @@ def store_some(connection: sa.Connection, changes: Changes, job: Job, chats: Seq
     return after
 
 
-def _store_manifest(connection: sa.Connection, changes: Changes, job: Job, manifest: Manifest, now: Millis) -> None:
-    """Store the folders in which no chat is, and the templates that are not here yet."""
-    owner = job.owner_id
+def _store_manifest(
+    connection: sa.Connection, changes: Changes, owner: IdentityId, manifest: Manifest, now: Millis
+) -> None:
+    """Store the folders and templates that are not here yet. Raises TooManyFolders or TooManyTemplates."""
     known = set(filing.list_folders(connection, Actor(owner), lock=True))
     store.hold_folders(connection, owner, list(form.paths_of(manifest.folders).values()), now)
     _tell_folders(connection, changes, owner, known)

@@ -17,7 +17,7 @@ def incoming(item: Loose, now: Millis) -> Incoming:
     """Return a conversation. Raises ImportInvalid."""
     twigs: dict[str, Twig] = {}
     listed = mappings(item.get("messagesTree", item.get("messages")), "messages")
-    times = [at for each in listed if (at := from_text(each.get("createdAt"), Millis(0)))]
+    times = [at for each in listed if (at := from_text(each.get("createdAt"), None)) is not None]
     created_at = min(times, default=now)
     pending = [(each, None) for each in reversed(listed)]
     last: str | None = None
@@ -35,6 +35,7 @@ def incoming(item: Loose, now: Millis) -> Incoming:
         id=word(item.get("conversationId")),
         title=word(item.get("title")) or "",
         created_at=created_at,
+        is_dated=bool(times),
         updated_at=max(times, default=created_at),
         notes=notes,
         leaf=leaf,
@@ -61,7 +62,7 @@ def _note(node: Loose, created_at: Millis) -> Note | None:
 
 def _text(part: object) -> str:
     content = loose(part)
-    if content.get("type") not in {"text", "error"}:
+    if word(content.get("type")) not in {"text", "error"}:
         return ""
     text = content.get("text")
     return "".join(words([text, loose(text).get("value")]))

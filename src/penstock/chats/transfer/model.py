@@ -18,7 +18,7 @@ from penstock.actor import IdentityId
 from penstock.chats.model import ChatStatus, Role
 from penstock.errors import Conflict, InvalidInput, NotFound
 from penstock.files.model import Kept
-from penstock.kit.clock import Millis
+from penstock.kit.clock import LATEST, Millis
 
 Source = Literal["penstock", "chatgpt", "open-webui", "librechat"]
 """What has made a file."""
@@ -88,6 +88,8 @@ class Note:
     role: Role
     text: str
     created_at: Millis
+    beside: int | None = None
+    """The number of the answer of another model that was asked for with it."""
     columns: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What else is known of it, by the columns of `message`."""
     enclosed: Sequence[Enclosed] = ()
@@ -110,6 +112,8 @@ class Incoming:
     """Each behind the one that it follows."""
     leaf: int | None
     """The number of the last message of the chosen path."""
+    is_dated: bool = True
+    """Whether the file says when it began; else `created_at` is when the file came."""
     folder: Sequence[str] = ()
     """The names of the folders that it is in, the outermost first."""
     columns: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -118,7 +122,9 @@ class Incoming:
     @property
     def digest(self) -> bytes:
         """By which the same chat is known again: of what was said, whatever was done with it since."""
-        return digest_of(self.created_at, [(each.parent, each.role, each.text) for each in self.notes])
+        # By when the file came the same chat would be another one each time.
+        begun = self.created_at if self.is_dated else self.id
+        return digest_of(begun, [(each.parent, each.role, each.text) for each in self.notes])
 
     @property
     def status(self) -> ChatStatus:
@@ -129,9 +135,14 @@ class Incoming:
         return "completed" if status in {"completed", "stopped"} else "error"
 
 
-def digest_of(created_at: Millis, said: Sequence[tuple[int | None, Role, str]]) -> bytes:
+def shown_at(millis: float) -> Millis:
+    """Return a time as calendars can show it, whatever a file says."""
+    return Millis(min(max(round(millis), 0), LATEST))
+
+
+def digest_of(begun: Millis | str | None, said: Sequence[tuple[int | None, Role, str]]) -> bytes:
     """Return what names the content of a chat."""
-    return hashlib.sha256(msgspec.json.encode([created_at, said])).digest()
+    return hashlib.sha256(msgspec.json.encode([begun, said])).digest()
 
 
 @dataclass(frozen=True, kw_only=True)

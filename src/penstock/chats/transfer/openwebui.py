@@ -21,7 +21,8 @@ _THOUGHTS = re.compile(r'<details type="reasoning"[^>]*>.*?</details>\s*', re.DO
 def incoming(item: Loose, now: Millis) -> Incoming:
     """Return a chat. Raises ImportInvalid."""
     chat = mapping(item.get("chat"), "chat")
-    created_at = from_seconds(item.get("created_at"), from_seconds(chat.get("timestamp"), now))
+    begun_at = from_seconds(item.get("created_at"), from_seconds(chat.get("timestamp"), None))
+    created_at = now if begun_at is None else begun_at
     history = loose(chat.get("history"))
     if history.get("messages"):
         nodes = mapping(history["messages"], "chat.history.messages")
@@ -40,6 +41,7 @@ def incoming(item: Loose, now: Millis) -> Incoming:
         id=word(item.get("id")),
         title=word(item.get("title")) or word(chat.get("title")) or "",
         created_at=created_at,
+        is_dated=begun_at is not None,
         updated_at=from_seconds(item.get("updated_at"), created_at),
         notes=notes,
         leaf=leaf,
@@ -56,7 +58,7 @@ def _twig(node: Loose, created_at: Millis) -> Twig:
 
 
 def _note(node: Loose, created_at: Millis) -> Note | None:
-    role, text = node.get("role"), word(node.get("content")) or ""
+    role, text = word(node.get("role")), word(node.get("content")) or ""
     if role not in {"user", "assistant"}:
         return None
     is_asked = role == "user"

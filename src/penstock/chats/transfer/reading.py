@@ -72,7 +72,8 @@ class Reading:
 
     def _read_manifest(self, archive: ZipFile) -> None:
         with _at(_MANIFEST), archive.open(_MANIFEST) as entry:
-            self.manifest = msgspec.json.decode(_whole(entry.read, archive.getinfo(_MANIFEST).file_size), type=Manifest)
+            said = msgspec.json.decode(_whole(entry.read, archive.getinfo(_MANIFEST).file_size))
+            self.manifest = msgspec.convert(_clean(said), Manifest)
             self._folders = form.paths_of(self.manifest.folders)
             for template in self.manifest.templates:
                 _check_template(template)

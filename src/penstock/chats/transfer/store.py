@@ -25,6 +25,8 @@ from penstock.kit.ids import new_id
 _LISTED = 50
 """Jobs that are shown."""
 LIVE = ("checking", "storing")
+_NAMESPACE = 0x696D7074
+"""Of the lock behind which a job begins."""
 
 
 def chat_ids(connection: sa.Connection, actor: Actor) -> Sequence[str]:
@@ -54,6 +56,13 @@ def insert_job(connection: sa.Connection, job: Job) -> None:
     """Store a new job."""
     values = {name: getattr(job, name) for name in Job.__dataclass_fields__}
     connection.execute(sa.insert(job_table).values(values))
+
+
+def hold_jobs(connection: sa.Connection, owner: IdentityId) -> None:
+    """Keep others from beginning a job of somebody until the transaction ends: each would not see the other's."""
+    if connection.dialect.name == "postgresql":
+        key = sa.func.hashtext(owner)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NAMESPACE, key)))
 
 
 def has_live_job(connection: sa.Connection, owner: IdentityId, now: Millis) -> bool:
@@ -125,7 +134,7 @@ def insert_chat(connection: sa.Connection, owner: IdentityId, chat: Incoming) ->
         actor,
         chat_id,
         **_fit(chat_table, chat.columns),
-        folder_id=_hold_folder(connection, owner, chat.folder, chat.created_at),
+        folder_id=_Folders(connection, owner, chat.created_at).hold(chat.folder) if chat.folder else None,
         status=chat.status,
         leaf_id=None if chat.leaf is None else ids[chat.leaf],
         updated_at=chat.updated_at,
@@ -144,6 +153,7 @@ def _row(ids: Sequence[str], number: int, note: Note, files: Sequence[Attachment
         "parts": [*(each.part for each in files), *parts],
         "id": ids[number],
         "parent_id": None if note.parent is None else ids[note.parent],
+        "beside_id": None if note.beside is None else ids[note.beside],
         "role": note.role,
         "text": note.text,
         "created_at": note.created_at,
@@ -158,29 +168,42 @@ def _fit(table: sa.Table, columns: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _hold_folder(connection: sa.Connection, owner: IdentityId, names: Sequence[str], now: Millis) -> str | None:
-    """Return the folder to which a path of names leads; what is not there is made. Raises TooManyFolders."""
-    if not names:
-        return None
-    folders = filing.list_folders(connection, Actor(owner), lock=True)
-    parent_id: str | None = None
-    for name in names:
-        there = [each.id for each in folders.values() if (each.parent_id, each.name) == (parent_id, name[:100])]
-        if not there:
-            if len(folders) >= MOST_FOLDERS:
-                raise TooManyFolders(None, limit=MOST_FOLDERS)
-            folder = Folder(id=new_id(), name=name[:100], parent_id=parent_id)
-            filing.insert_folder(connection, owner, folder, now)
-            folders[folder.id] = folder
-            there = [folder.id]
-        parent_id = there[0]
-    return parent_id
+class _Folders:
+    """The folders of an owner by the names that lead to them, locked until the transaction ends."""
+
+    def __init__(self, connection: sa.Connection, owner: IdentityId, now: Millis) -> None:
+        self._connection = connection
+        self._owner = owner
+        self._now = now
+        folders = filing.list_folders(connection, Actor(owner), lock=True).values()
+        self._count = len(folders)
+        # Of several that have one name in one place it is the first.
+        self._ids = {(each.parent_id, each.name): each.id for each in reversed(list(folders))}
+
+    def hold(self, names: Sequence[str]) -> str | None:
+        """Return the folder to which a path of names leads; what is not there is made. Raises TooManyFolders."""
+        parent_id: str | None = None
+        for name in names:
+            place = (parent_id, name[:100])
+            parent_id = self._ids.get(place) or self._make(place)
+        return parent_id
+
+    def _make(self, place: tuple[str | None, str]) -> str:
+        if self._count >= MOST_FOLDERS:
+            raise TooManyFolders(None, limit=MOST_FOLDERS)
+        parent_id, name = place
+        folder = Folder(id=new_id(), name=name, parent_id=parent_id)
+        filing.insert_folder(self._connection, self._owner, folder, self._now)
+        self._count += 1
+        self._ids[place] = folder.id
+        return folder.id
 
 
 def hold_folders(connection: sa.Connection, owner: IdentityId, paths: Sequence[Sequence[str]], now: Millis) -> None:
     """Make the folders of these paths that are not there. Raises TooManyFolders."""
+    folders = _Folders(connection, owner, now)
     for names in paths:
-        _hold_folder(connection, owner, names, now)
+        folders.hold(names)
 
 
 def _job(row: sa.RowMapping) -> Job:
