@@ -431,6 +431,28 @@ class Settings:
     sandbox_layer_mb: int = _setting(
         "PENSTOCK_SANDBOX_LAYER_MB", "5000", _count(100, 1_000_000), "disk for dependencies besides those of the base"
     )
+    sandbox_layer_days: float = _setting(
+        "PENSTOCK_SANDBOX_LAYER_DAYS", "7", _days, "until dependencies that nobody uses are removed"
+    )
+    sandbox_package_days: float = _setting(
+        "PENSTOCK_SANDBOX_PACKAGE_DAYS", "7", _days, "that a dependency has to have been published for"
+    )
+    sandbox_install_seconds: float = _setting(
+        "PENSTOCK_SANDBOX_INSTALL_SECONDS", "180", _seconds, "time of an installation of dependencies"
+    )
+    sandbox_install_mb: int = _setting(
+        "PENSTOCK_SANDBOX_INSTALL_MB", "300", _count(1, 100_000), "that one may download"
+    )
+    sandbox_install_memory_mb: int = _setting(
+        "PENSTOCK_SANDBOX_INSTALL_MEMORY_MB", "1024", _count(64, 65536), "its memory"
+    )
+    sandbox_install_cpus: float = _setting("PENSTOCK_SANDBOX_INSTALL_CPUS", "2", _share, "its processors")
+    sandbox_install_processes: int = _setting(
+        "PENSTOCK_SANDBOX_INSTALL_PROCESSES", "128", _count(16, 4096), "its processes and threads"
+    )
+    sandbox_install_file_mb: int = _setting(
+        "PENSTOCK_SANDBOX_INSTALL_FILE_MB", "256", _count(1, 4096), "its largest file"
+    )
     e2b_api_key: str | None = _setting("E2B_API_KEY", "", _optional, "key of E2B, which runs generated code elsewhere")
     e2b_domain: str | None = _setting("E2B_DOMAIN", "", _optional, "of an E2B of one's own")
     e2b_template: str = _setting("PENSTOCK_E2B_TEMPLATE", "base", str, "image of E2B with Python, pip, Node and npm")
@@ -449,6 +471,15 @@ class Settings:
     )
     preview_link_seconds: float = _setting(
         "PENSTOCK_PREVIEW_LINK_SECONDS", "300", _seconds, "that a link to a preview is good for"
+    )
+    preview_boot_seconds: float = _setting(
+        "PENSTOCK_PREVIEW_BOOT_SECONDS", "20", _seconds, "until an app that does not listen is given up"
+    )
+    preview_connections: int = _setting(
+        "PENSTOCK_PREVIEW_CONNECTIONS", "32", _count(1, 60), "connections to one preview at once"
+    )
+    preview_bytes: int = _setting(
+        "PENSTOCK_PREVIEW_BYTES", "10000000", _count(1024, 1_000_000_000), "largest body to and from a preview"
     )
     previews_per_user: int = _setting("PENSTOCK_PREVIEWS_PER_USER", "2", _count(1, 1000), "previews of one visitor")
     previews: int = _setting("PENSTOCK_PREVIEWS", "4", _count(1, 1000), "previews at once")

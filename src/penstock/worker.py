@@ -46,7 +46,7 @@ from penstock.runs.alive import AliveLock
 from penstock.runs.execute import Executor
 from penstock.runs.lease import Worker
 from penstock.runs.sweep import ROWS, Sweeper
-from penstock.sandbox.base import Limits, Sandbox
+from penstock.sandbox.base import InstallRules, Limits, Sandbox
 from penstock.sandbox.bwrap import BwrapSandbox, BwrapSettings
 from penstock.sandbox.choice import FirstSound
 from penstock.sandbox.e2b import E2BSandbox, E2BSettings
@@ -300,6 +300,7 @@ def build_sandbox(settings: Settings) -> Sandbox:
                     domain=settings.e2b_domain,
                     template=settings.e2b_template,
                     index_hosts=settings.sandbox_index_hosts,
+                    install=install_rules(settings),
                 )
             )
         )
@@ -315,7 +316,22 @@ def _build_bwrap(settings: Settings, folder: Path) -> Sandbox:
             takes_degraded=takes_degraded,
             index_hosts=settings.sandbox_index_hosts,
             layer_bytes=settings.sandbox_layer_mb * 1_000_000,
+            layer_days=settings.sandbox_layer_days,
+            install=install_rules(settings),
         )
+    )
+
+
+def install_rules(settings: Settings) -> InstallRules:
+    """Return what an installation of dependencies may use, and take."""
+    return InstallRules(
+        memory_mb=settings.sandbox_install_memory_mb,
+        cpus=settings.sandbox_install_cpus,
+        pids=settings.sandbox_install_processes,
+        file_mb=settings.sandbox_install_file_mb,
+        wall_seconds=settings.sandbox_install_seconds,
+        most_fetched=settings.sandbox_install_mb * 1_000_000,
+        newest_days=settings.sandbox_package_days,
     )
 
 

@@ -203,7 +203,7 @@ async def test_an_app_that_does_not_come_up_says_why(sandbox: Sandbox) -> None:
     """E10."""
     wrong = Command(files={"main.py": b"import http.server as s; s.test(port=3000)"}, argv=["python3", "main.py"])
     with pytest.raises(BootFailed, match="listens on 3000"):
-        await sandbox.serve(wrong, 8000, boot_seconds=10)
+        await sandbox.serve(wrong, 8000, boot_seconds=5)
     broken = Command(files={"main.py": b"import nothing_of_this_name"}, argv=["python3", "main.py"])
     with pytest.raises(BootFailed, match="nothing_of_this_name"):
         await sandbox.serve(broken, 8000, boot_seconds=60)

@@ -27,22 +27,41 @@ PROBES: dict[str, Callable[[], str | None]] = {}
 
 libc = ctypes.CDLL(None, use_errno=True)
 NUMBERS = {
-    # x86_64, aarch64
+    # x86_64, aarch64 (-1: not there)
+    "_sysctl": (156, -1),
     "acct": (163, 89),
     "add_key": (248, 217),
     "bpf": (321, 280),
     "chroot": (161, 51),
+    "clock_adjtime": (305, 266),
     "clock_settime": (227, 112),
     "clone": (56, 220),
     "clone3": (435, 435),
+    "create_module": (174, -1),
     "delete_module": (176, 106),
     "fanotify_init": (300, 262),
+    "fanotify_mark": (301, 263),
     "finit_module": (313, 273),
+    "fsconfig": (431, 431),
     "fsmount": (432, 432),
     "fsopen": (430, 430),
+    "fspick": (433, 433),
+    "get_kernel_syms": (177, -1),
     "get_mempolicy": (239, 236),
     "init_module": (175, 105),
+    "inotify_init": (253, -1),
+    "inotify_init1": (294, 26),
+    "io_cancel": (210, 3),
+    "io_destroy": (207, 1),
+    "io_getevents": (208, 4),
+    "io_pgetevents": (333, 292),
+    "io_setup": (206, 0),
+    "io_submit": (209, 2),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
     "io_uring_setup": (425, 425),
+    "ioperm": (173, -1),
+    "iopl": (172, -1),
     "kcmp": (312, 272),
     "kexec_file_load": (320, 294),
     "kexec_load": (246, 104),
@@ -53,39 +72,60 @@ NUMBERS = {
     "memfd_secret": (447, 447),
     "migrate_pages": (256, 238),
     "mknodat": (259, 33),
-    "mount": (165, 40),
     "modify_ldt": (154, -1),
+    "mount": (165, 40),
     "mount_setattr": (442, 442),
     "move_mount": (429, 429),
+    "move_pages": (279, 239),
     "mq_open": (240, 180),
+    "msgctl": (71, 187),
     "msgget": (68, 186),
+    "msgrcv": (70, 188),
+    "msgsnd": (69, 189),
     "name_to_handle_at": (303, 264),
+    "nfsservctl": (180, 42),
     "open_by_handle_at": (304, 265),
     "open_tree": (428, 428),
+    "open_tree_attr": (467, 467),
     "perf_event_open": (298, 241),
     "personality": (135, 92),
     "pidfd_getfd": (438, 438),
     "pivot_root": (155, 41),
     "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "ptrace": (101, 117),
+    "query_module": (178, -1),
     "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
     "reboot": (169, 142),
     "request_key": (249, 218),
+    "semctl": (66, 191),
     "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
     "set_mempolicy": (238, 237),
+    "set_mempolicy_home_node": (450, 450),
     "setdomainname": (171, 162),
     "sethostname": (170, 161),
     "setns": (308, 268),
     "settimeofday": (164, 170),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "shmdt": (67, 197),
     "shmget": (29, 194),
+    "swapoff": (168, 225),
     "swapon": (167, 224),
+    "sysfs": (139, -1),
     "syslog": (103, 116),
     "umount2": (166, 39),
     "unshare": (272, 97),
+    "uselib": (134, -1),
     "userfaultfd": (323, 282),
+    "ustat": (136, -1),
     "vhangup": (153, 58),
+    "vmsplice": (278, 75),
 }
 COLUMN = 0 if platform.machine() == "x86_64" else 1
 SHUT = {errno.EPERM, errno.ENOSYS, errno.EACCES, errno.EROFS}
@@ -116,8 +156,9 @@ def calls(name: str, *values: Any) -> None:
     PROBES[f"call_{name}"] = lambda: refused(name, *values)
 
 
-for each in sorted(NUMBERS.keys() - {"clone", "mknodat", "mq_open", "modify_ldt", "unshare", "personality", "kcmp"}):
-    calls(each, 0, 0, 0, 0, 0)
+for each in sorted(NUMBERS.keys() - {"clone", "mknodat", "mq_open", "unshare", "personality", "kcmp"}):
+    if NUMBERS[each][COLUMN] >= 0:
+        calls(each, 0, 0, 0, 0, 0)
 calls("kcmp", os.getpid(), os.getpid(), 0, 0, 0)
 calls("personality", 0x0040000)
 
@@ -173,8 +214,35 @@ def _made(family: int, kind: int, protocol: int = 0) -> str | None:
 
 for _name, _family in FAMILIES.items():
     PROBES[f"socket_{_name}"] = lambda family=_family: _made(family, socket.SOCK_DGRAM)
-for _name, _protocol in {"netfilter": 12, "audit": 9, "uevent": 15, "xfrm": 6, "generic": 16}.items():
+for _name, _protocol in {
+    "audit": 9,
+    "connector": 11,
+    "crypto": 21,
+    "diagnosis": 4,
+    "generic": 16,
+    "netfilter": 12,
+    "rdma": 20,
+    "scsi": 18,
+    "selinux": 7,
+    "uevent": 15,
+    "xfrm": 6,
+}.items():
     PROBES[f"netlink_{_name}"] = lambda protocol=_protocol: _made(16, socket.SOCK_RAW, protocol)
+for _name, _protocol in {"sctp": 132, "mptcp": 262, "udplite": 136, "l2tp": 115, "dccp": 33}.items():
+    for _kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        PROBES[f"protocol_{_name}_{_kind.name}"] = lambda protocol=_protocol, kind=_kind: _made(2, kind, protocol)
+
+
+def _paired(family: int) -> str | None:
+    """By another call than `socket` the same families are to be had."""
+    ctypes.set_errno(0)
+    pair = (ctypes.c_int * 2)()
+    answer, error = libc.socketpair(family, 1, 0, pair), ctypes.get_errno()
+    return None if answer == -1 and error in SHUT else f"{answer}, {errno.errorcode.get(error)}"
+
+
+for _name, _family in {"tipc": 30, "vsock": 40, "alg": 38, "netlink": 16, "inet": 2}.items():
+    PROBES[f"socketpair_{_name}"] = lambda family=_family: _paired(family)
 PROBES["socket_raw"] = lambda: _made(socket.AF_INET, socket.SOCK_RAW, 1)
 
 
@@ -224,7 +292,13 @@ for _path in (
     "/srv",
     "/srv/app",
     "/sbx",
+    "/deps",
+    "/oldroot",
     "/proc/sys/kernel",
+    "/proc/sys/vm",
+    "/proc/sys/net/core",
+    "/sys",
+    "/dev/pts",
 ):
     PROBES[f"write {_path}"] = lambda path=_path: _writable(path)
 
@@ -313,6 +387,18 @@ def descriptors_of_the_launcher() -> str | None:
     own = {os.open("/proc/self/fd", os.O_RDONLY)}
     extra = [each for each in opened if each > 2 and each not in own and os.path.exists(f"/proc/self/fd/{each}")]
     return f"{extra}" if extra else None
+
+
+@probe
+def descriptors_of_others() -> str | None:
+    """What the launcher hears and says: a pipe can be opened again by whoever has its user, a socket cannot."""
+    own = {os.readlink(f"/proc/self/fd/{each}") for each in (0, 1, 2)}
+    for each in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(each) not in own:
+                os.close(os.open(each, os.O_RDWR | os.O_NONBLOCK))
+                return f"{each}, {os.readlink(each)}"
+    return None
 
 
 def _connected(family: int, address: Any) -> str | None:
@@ -479,6 +565,30 @@ def input_into_a_terminal() -> str | None:
     return "typed"
 
 
+def _asked(request: int, value: bytes) -> str | None:
+    master, slave = pty.openpty()
+    try:
+        fcntl.ioctl(slave, request, value)
+    except OSError as error:
+        return None if error.errno == errno.EPERM else str(error)
+    finally:
+        os.close(master)
+        os.close(slave)
+    return "done"
+
+
+@probe
+def input_into_a_console() -> str | None:
+    """TIOCLINUX pastes what is selected there."""
+    return _asked(0x541C, b"\3")
+
+
+@probe
+def driver_behind_a_terminal() -> str | None:
+    """TIOCSETD loads one into the kernel."""
+    return _asked(0x5423, struct.pack("i", 2))
+
+
 @probe
 def terminal_of_the_host() -> str | None:
     try:
@@ -508,6 +618,66 @@ def raise_hard_limits() -> str | None:
 
 
 @probe
+def later_death() -> str | None:
+    """When memory runs out the kernel ends sandboxes first, before anything of the host."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("0")
+    except OSError:
+        return None if int(Path("/proc/self/oom_score_adj").read_text()) == 1000 else "not the first"
+    return "lowered"
+
+
+@probe
+def time_before_all_others() -> str | None:
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except OSError:
+        return None
+    return "in real time"
+
+
+@probe
+def memory_that_is_never_swapped() -> str | None:
+    """It could not be taken from us."""
+    return None if libc.mlockall(3) == -1 else "locked"
+
+
+@probe
+def program_of_another_user() -> str | None:
+    """Made here and run from here: nothing that is made here changes who runs it."""
+    path = Path("/tmp/as-another")
+    path.write_bytes(Path("/usr/bin/id").read_bytes())
+    path.chmod(0o6755)
+    try:
+        asked = subprocess.run([path, "-u"], capture_output=True, check=False, text=True)
+    finally:
+        path.unlink()
+    return None if asked.stdout.strip() in {"", str(os.getuid())} else asked.stdout
+
+
+@probe
+def sender_of_a_message() -> str | None:
+    """Nobody says over a socket that it was somebody else."""
+    here, _there = socket.socketpair()
+    forged = struct.pack("3i", 1, 0, 0)
+    try:
+        here.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, forged)])
+    except OSError:
+        return None
+    return "forged"
+
+
+@probe
+def address_for_the_network() -> str | None:
+    """NETLINK_ROUTE is there to be read: RTM_NEWADDR gives the interface no other address."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as route:
+        body = struct.pack("BBBBI", socket.AF_INET, 24, 0, 0, 1) + struct.pack("HH4s", 8, 2, bytes([10, 9, 8, 7]))
+        route.send(struct.pack("IHHII", 16 + len(body), 20, 0x405, 1, 0) + body)
+        (error,) = struct.unpack_from("i", route.recv(4096), 16)
+    return None if error == -errno.EPERM else f"answered {error}"
+
+
+@probe
 def core_dumps() -> str | None:
     return None if resource.getrlimit(resource.RLIMIT_CORE) == (0, 0) else "allowed"
 
@@ -529,11 +699,6 @@ def message_queue_of_its_own() -> str | None:
     """What waits in one is memory that no limit of a process counts."""
     answer, error = call("mq_open", ctypes.create_string_buffer(b"own"), os.O_CREAT | os.O_RDWR, 0o600, 0)
     return None if answer == -1 and error in SHUT | {errno.EMFILE} else f"{answer}, {errno.errorcode.get(error, error)}"
-
-
-@probe
-def segments_of_its_own() -> str | None:
-    return refused("modify_ldt", 0, 0, 0) if platform.machine() == "x86_64" else None
 
 
 @probe
@@ -672,6 +837,24 @@ PROBES["fill /dev/shm"] = lambda: _fill("/dev/shm", 16 << 20)
 
 
 @probe
+def huge_pages_of_the_host() -> str | None:
+    """There are only as many as somebody has set aside, for a database, and no account of a sandbox counts them."""
+    ctypes.set_errno(0)
+    libc.mmap.restype = ctypes.c_void_p
+    place = libc.mmap(None, ctypes.c_size_t(2 << 20), 3, 0x40022, -1, ctypes.c_long(0))
+    error = ctypes.get_errno()
+    return None if place == ctypes.c_void_p(-1).value and error == errno.EPERM else f"{errno.errorcode.get(error)}"
+
+
+@probe
+def disks_of_the_host() -> str | None:
+    """To have them write all that they have to write, again and again, holds up everybody. So it is not done."""
+    ctypes.set_errno(0)
+    answer = libc.syncfs(-1)
+    return None if answer == 0 else f"asked: {errno.errorcode.get(ctypes.get_errno())}"
+
+
+@probe
 def newer_calls() -> str | None:
     """Numbers that the kernel may get after this was written."""
     ctypes.set_errno(0)
@@ -685,11 +868,13 @@ def _killed_by(code: bytes) -> str | None:
     if child == 0:
         import mmap  # noqa: PLC0415
 
-        area = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-        area.write(code)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(area))
-        ctypes.CFUNCTYPE(ctypes.c_long)(address)()
-        os._exit(0)
+        try:
+            kind, protection = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+            area = mmap.mmap(-1, 4096, kind, protection)
+            area.write(code)
+            ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(area)))()
+        finally:
+            os._exit(0)
     _, status = os.waitpid(child, 0)
     # By the filter, that is, and not by a mistake in this code.
     is_killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGSYS

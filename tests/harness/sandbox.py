@@ -43,7 +43,8 @@ def job(files: Files, *argv: str, **limits: float) -> dict[str, Any]:
 
 
 def spawn(folder: Path, mode: Mode, jobs: Sequence[Mapping[str, Any]], **options: Any) -> "subprocess.Popen[bytes]":
-    """Start the driver over these jobs."""
+    """Start the driver over these jobs. `lifted` names limits of each process that it is to leave out."""
+    lifted = options.pop("lifted", ())
     # Ours may be in a home that an ordinary user cannot enter, as may be its Python.
     code = folder / "code"
     if not code.is_dir():
@@ -69,7 +70,7 @@ def spawn(folder: Path, mode: Mode, jobs: Sequence[Mapping[str, Any]], **options
         **options,
     )
     assert driver.stdin is not None
-    task = {"folder": str(folder), "uses_groups": mode == "root", "jobs": jobs}
+    task = {"folder": str(folder), "uses_groups": mode == "root", "jobs": jobs, "lifted": lifted}
     driver.stdin.write(json.dumps(task).encode())
     driver.stdin.close()
     driver.stdin = None

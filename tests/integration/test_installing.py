@@ -1,5 +1,6 @@
 """E9: what an app asks for besides the base comes from the index, as wheels only, or is refused with a reason."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 import pytest
 
 from harness.index import HOST, Index
-from harness.sandbox import new_folder
+from harness.sandbox import new_folder, survivors
 from penstock.sandbox import installer
-from penstock.sandbox.base import STACKS, Command, DependencyInvalid, Limits, NoIndexes, StackName
+from penstock.sandbox.base import STACKS, Command, DependencyInvalid, InstallRules, NoIndexes, StackName
 from penstock.sandbox.bwrap import BwrapSandbox, BwrapSettings
 from penstock.sandbox.layers import InstallFailed
 
@@ -33,8 +34,11 @@ def sandbox_of(folder: Path, index: Index, *hosts: str, **more: Any) -> BwrapSan
         "npm_config_registry": f"https://{HOST}/npm/",
         "npm_config_strict_ssl": "false",
     }
-    options = {"resolve": index.resolve, "environment": environment, **more}
-    return BwrapSandbox(BwrapSettings(folder=folder, user=60900, index_hosts=hosts, index_options=options))
+    options = {"resolve": index.resolve, "environment": environment}
+    rules = InstallRules(**more)
+    return BwrapSandbox(
+        BwrapSettings(folder=folder, user=60900, index_hosts=hosts, index_options=options, install=rules)
+    )
 
 
 @pytest.fixture
@@ -125,7 +129,19 @@ async def test_more_time_than_there_is_is_not_the_fault_of_a_dependency(folder: 
     """Case 39: an index may be slow."""
     index.delay_seconds = 5
     with pytest.raises(InstallFailed, match=r"more than 0\.5 seconds"):
-        await sandbox_of(folder, index, HOST, limits=Limits(wall_seconds=0.5)).prepare("python", ["sound"])
+        await sandbox_of(folder, index, HOST, wall_seconds=0.5).prepare("python", ["sound"])
+    assert_nothing_left(folder)
+
+
+async def test_an_installation_that_is_given_up_is_ended(sandbox: BwrapSandbox, folder: Path, index: Index) -> None:
+    """With all that it had begun."""
+    index.delay_seconds = 3
+    await sandbox.prepare("python")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await sandbox.prepare("python", ["sound"])
+    assert survivors("requirements.in") == []
+    assert list((folder / "run").iterdir()) == []  # nobody waits
     assert_nothing_left(folder)
 
 
@@ -147,6 +163,7 @@ async def test_a_package_of_node_is_installed_and_its_scripts_are_not_run(sandbo
     command = Command(files={"a.js": code}, argv=["node", "a.js"], stack="node", layer=layer)
     assert (await sandbox.run(command)).output == b"from the registry\n" * 2
     assert {each.name for each in layer.folders[0].parent.iterdir()} == {
+        ".seal",
         "node_modules",
         "package.json",
         "package-lock.json",

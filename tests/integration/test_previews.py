@@ -18,6 +18,7 @@ from harness.sandbox import survivors
 from penstock.api import previews as proxy
 from penstock.sandbox.base import BootFailed, Command
 from penstock.sandbox.previews import Preview, TooManyPreviews
+from penstock.settings import SettingsInvalid, read_settings
 
 ANSWERS = r"""
 def cookies(app):
@@ -329,6 +330,43 @@ def test_an_unused_preview_is_stopped(tmp_path: Path) -> None:
     with serving(tmp_path, PENSTOCK_PREVIEW_IDLE_SECONDS="0.5") as own:
         preview = own.start()
         wait_until(lambda: not preview.is_running)
+
+
+def test_a_preview_has_so_much_time_however_much_it_is_used(tmp_path: Path) -> None:
+    """E10."""
+    with serving(tmp_path, PENSTOCK_PREVIEW_SECONDS="2") as own:
+        preview = own.start()
+        with client_of(own, preview) as client:
+            assert client.get("/").text == "hello"
+            wait_until(lambda: client.get("/").status_code == 404)
+        assert not preview.is_running
+        assert preview.used - preview.begun > 1.5
+
+
+@pytest.mark.parametrize("domain", ["example-preview.net", "Previews.Example.ORG"])
+def test_previews_are_served_below_a_domain_of_their_own(tmp_path: Path, domain: str) -> None:
+    """E10: and below no other; who else is asked for is us."""
+    with serving(tmp_path, PENSTOCK_PREVIEW_DOMAIN=domain, PENSTOCK_PUBLIC_URL="https://chat.example.org") as own:
+        preview = own.start()
+        base, token = f"http://127.0.0.1:{own.port}/", own.previews.token(preview)
+        sent = httpx.get(base, params={proxy.TOKEN: token}, headers={"host": f"{preview.id}.{domain}"})
+        assert sent.status_code == 303
+        door = httpx.URL(sent.headers["location"]).host
+        assert door == f"{preview.door}.{domain.lower()}"
+        page = httpx.get(base, headers={"host": door})
+        assert page.text == "hello"
+        # Only our own pages may show it.
+        policy = "sandbox allow-scripts allow-forms; frame-ancestors https://chat.example.org"
+        assert page.headers["content-security-policy"] == policy
+        for name in (f"{preview.door}.localhost:{own.port}", f"{preview.door}.a.{domain}", f"{preview.door}{domain}"):
+            assert httpx.get(base, headers={"host": name}).text != "hello"
+
+
+def test_a_domain_that_is_none_is_refused() -> None:
+    """E10."""
+    for domain in ("*.example.net", "https://example.net", "a_b", "", "a..b", "x/y"):
+        with pytest.raises(SettingsInvalid, match="PENSTOCK_PREVIEW_DOMAIN must be a host name"):
+            read_settings({"PENSTOCK_PREVIEW_DOMAIN": domain})
 
 
 def test_previews_end_with_the_server(tmp_path: Path) -> None:

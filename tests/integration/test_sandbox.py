@@ -1,17 +1,19 @@
 """E9, E14: what runs in a sandbox, what the sandbox says where it is not sound, and its commands."""
 
 import asyncio
+import errno
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +24,7 @@ import pytest
 
 from harness.penstock import Penstock
 from harness.sandbox import MODES, SHARED, Mode, new_folder, spawn, survivors, wait_gone, wait_there
-from penstock.sandbox import process
+from penstock.sandbox import bwrap, process
 from penstock.sandbox.base import (
     BootFailed,
     Command,
@@ -35,7 +37,8 @@ from penstock.sandbox.base import (
     StackName,
 )
 from penstock.sandbox.bwrap import BwrapSandbox, BwrapSettings
-from penstock.sandbox.cgroups import Group, Groups
+from penstock.sandbox.cgroups import Group, Groups, find_groups
+from penstock.sandbox.workspace import Workspace
 
 FASTAPI = b"""
 from fastapi import FastAPI
@@ -253,6 +256,38 @@ async def test_bubblewrap_is_told_nothing_of_what_a_model_wrote(sandbox: BwrapSa
     assert started.environment == {}
 
 
+async def test_an_app_that_stops_the_launcher_is_not_waited_for(
+    sandbox: BwrapSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E9: it is of the same user, and could keep from us for ever that it does not start."""
+    monkeypatch.setattr(bwrap, "_HEARD_SECONDS", 0.5)
+    token = uuid4().hex
+    code = b"import os, time; os.kill(os.getppid(), 19); time.sleep(60)"
+    command = Command(files={"main.py": code}, argv=["python3", "main.py", token])
+    async with asyncio.timeout(10):
+        with pytest.raises(BootFailed, match="did not listen on port 8000 in time"):
+            await sandbox.serve(command, 8000, boot_seconds=1)
+    wait_gone(token)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["no json", "5", "{}", '{"listening": 5}', '{"listening": ["x"]}', '{"ready": "no"}', '{"ready": true}\n' * 9],
+)
+async def test_what_a_launcher_would_not_say_does_not_count(
+    sandbox: BwrapSandbox, monkeypatch: pytest.MonkeyPatch, folder: Path, said: str
+) -> None:
+    """E9: it runs beside the app, and is trusted with nothing."""
+    for name in ("launcher.py", "relay.py"):
+        shutil.copy(Path(bwrap.__file__).with_name(name), folder)
+    with (folder / "relay.py").open("a") as file:
+        file.write(f"\ndef keep(plan, child, relay): os.write(plan['status'], {said.encode()!r}); return 3\n")
+    await sandbox.probe()
+    monkeypatch.setattr(bwrap, "_LAUNCHER", folder / "launcher.py")
+    with pytest.raises(BootFailed, match="exit code 3"):
+        await sandbox.serve(Command(files={}, argv=["sleep", "60"]), 8000, boot_seconds=5)
+
+
 def status_of(pid: int) -> dict[str, str]:
     """Return what the system says of a process."""
     return status_in(Path(f"/proc/{pid}/status").read_text())
@@ -304,6 +339,28 @@ async def test_a_command_that_is_given_up_is_ended(folder: Path) -> None:
             await own.run(Command(files={}, argv=["sleep", "4242.75"]))
     assert survivors("4242.75") == []
     assert list((folder / "run").iterdir()) == []  # nobody waits
+
+
+@pytest.mark.parametrize("seconds", [0, 0.005, 0.02, 0.05, 0.1, 0.3])
+async def test_an_app_that_is_given_up_while_it_starts_is_ended(folder: Path, seconds: float) -> None:
+    """E9: wherever on its way that is."""
+    own = BwrapSandbox(BwrapSettings(folder=folder, user=60900))
+    await own.probe()
+    token = uuid4().hex
+    before, before_us = open_descriptors(), set(orphans())
+    starting = asyncio.ensure_future(
+        own.serve(Command(files={"a/b": b""}, argv=["sh", "-c", "sleep 60; true", token]), 8000)
+    )
+    await asyncio.sleep(seconds)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert survivors(token) == []
+    assert list((folder / "run").iterdir()) == []  # nobody waits
+    assert open_descriptors() <= before
+    assert "Z" not in children()
+    # Nor is the inner process of bubblewrap left, which shows no token yet.
+    assert set(orphans()) <= before_us
 
 
 async def test_the_first_process_inside_is_killed_and_the_outer_one_ends_by_itself(
@@ -394,6 +451,21 @@ def watched(folder: Path, is_over: Callable[[], bool]) -> set[str]:
     return seen
 
 
+def orphans() -> list[int]:
+    """Return the processes of bubblewrap that have lost their parent."""
+    found: list[int] = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if status_of(int(each.name))["PPid"] == "1" and b"bwrap" in (each / "cmdline").read_bytes():
+                found.append(int(each.name))
+    return found
+
+
+def open_descriptors() -> int:
+    """Return how many descriptors we have open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def children() -> list[str]:
     """Return the states of our children."""
     found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
@@ -406,36 +478,134 @@ class SlowGroup(Group):
 
     seen: list[tuple[str, str]]
     """Of what was put in: what it was then, and its children."""
+    begun: threading.Event = field(default_factory=threading.Event)
+    """Whether something is being put in."""
 
     def add(self, pid: int) -> None:
+        assert threading.current_thread() is not threading.main_thread()
+        self.begun.set()
         time.sleep(0.1)
         self.seen.append((status_of(pid)["Name"], Path(f"/proc/{pid}/task/{pid}/children").read_text()))
+
+    def close(self) -> bool:
+        assert threading.current_thread() is not threading.main_thread()
+        self.seen.append(("closed", ""))
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlowGroups(Groups):
     """Where those are made."""
 
-    seen: list[tuple[str, str]]
+    seen: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    begun: threading.Event = field(default_factory=threading.Event)
 
     def make(self, name: str, limits: Limits) -> Group:
-        return SlowGroup(memory=Path("/nowhere"), folders=[], is_v2=True, seen=self.seen)
+        return SlowGroup(memory=Path("/nowhere"), folders=[], is_v2=True, seen=self.seen, begun=self.begun)
 
 
-async def test_a_command_is_in_its_control_group_before_it_starts(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Trap 5: bubblewrap waits, with nothing below its first process, until both are in."""
-    seen: list[tuple[str, str]] = []
-    groups = SlowGroups(parents=[], is_v2=True, seen=seen)
+@pytest.fixture
+async def slow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[BwrapSandbox, SlowGroups]:
+    """A sandbox with slow control groups."""
+    groups = SlowGroups(parents=[], is_v2=True)
     monkeypatch.setattr("penstock.sandbox.bwrap.find_groups", lambda: groups)
     own = BwrapSandbox(BwrapSettings(folder=folder, user=60900))
     await own.probe()
-    seen.clear()
+    groups.seen.clear()
+    groups.begun.clear()
+    return own, groups
+
+
+async def test_a_command_is_in_its_control_group_before_it_starts(slow: tuple[BwrapSandbox, SlowGroups]) -> None:
+    """Trap 5: bubblewrap waits, with nothing below its first process, until both are in; the event loop does not."""
+    own, groups = slow
     assert (await own.run(Command(files={}, argv=["echo", "started"]))).output == b"started\n"
-    inner = seen[0][1].strip()
+    inner = groups.seen[0][1].strip()
     assert inner.isdigit()
-    assert seen == [("bwrap", f"{inner} "), ("bwrap", "")]
+    assert groups.seen == [("bwrap", f"{inner} "), ("bwrap", ""), ("closed", "")]
+
+
+async def test_what_is_given_up_on_its_way_into_a_control_group_is_ended_after_it(
+    slow: tuple[BwrapSandbox, SlowGroups], folder: Path
+) -> None:
+    """E9: a thread ends what it has begun, so the group is closed only when nothing more is put in."""
+    own, groups = slow
+    token = uuid4().hex
+    running = asyncio.ensure_future(own.run(Command(files={}, argv=["sh", "-c", "sleep 60; true", token])))
+    await asyncio.to_thread(groups.begun.wait, 10)
+    for _ in range(3):
+        running.cancel()
+        await asyncio.sleep(0.01)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [name for name, _ in groups.seen] == ["bwrap", "bwrap", "closed"]
+    assert survivors(token) == []
+    assert list((folder / "run").iterdir()) == []  # nobody waits
+
+
+async def test_files_are_written_and_removed_by_a_thread(
+    sandbox: BwrapSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E9: 2,000 of them take longer than others can wait for the event loop."""
+    threads: list[threading.Thread] = []
+    for name in ("write", "close"):
+        original = getattr(Workspace, name)
+
+        def noted(*arguments: Any, original: Callable[..., None] = original) -> None:
+            threads.append(threading.current_thread())
+            original(*arguments)
+
+        monkeypatch.setattr(Workspace, name, noted)
+    await sandbox.run(Command(files={"a": b""}, argv=["true"]))
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
+
+
+async def test_what_outlives_a_killed_server_is_ended_by_the_sweep(folder: Path) -> None:
+    """E9: bubblewrap dies with its parent; where it should not have, its control group says what is left."""
+    groups = find_groups()
+    left = folder / "run" / uuid4().hex
+    left.mkdir(parents=True)
+    (left / "lock").touch()
+    with subprocess.Popen(["sleep", "60"]) as process:  # noqa: ASYNC220  # nobody waits
+        group = None if groups is None else groups.make(left.name, Limits())
+        if group is not None:
+            group.add(process.pid)
+        assert await BwrapSandbox(BwrapSettings(folder=folder, user=60900)).sweep() == 1
+        if group is not None:
+            assert process.wait(5) == -signal.SIGKILL
+            assert group.close()
+        process.kill()
+    # Without groups the sandbox is known to be the weaker one, and the death of its parent has to do.
+    assert groups is not None or os.geteuid() != 0
+    assert not left.exists()
+
+
+CHANGES_PACKAGES = b"""
+import os, sys
+for folder in sys.argv[1:]:
+    name = next(each.path for each in os.scandir(folder) if each.is_dir())
+    for attempt in (
+        lambda: open(next(os.path.join(p, n) for p, _, ns in os.walk(name) for n in ns), "a"),
+        lambda: open(f"{name}/new.py", "w"), lambda: os.rename(name, f"{name}-away"), lambda: os.chmod(name, 0o777),
+        lambda: os.mkdir(f"{folder}/new"), lambda: os.utime(name),
+    ):
+        try:
+            attempt()
+        except OSError as error:
+            print(error.errno)
+        else:
+            print("changed")
+"""
+
+
+@pytest.mark.parametrize(("stack", "place"), [("python", "/deps/0"), ("node", "/srv/node_modules")])
+async def test_an_app_cannot_change_its_packages(sandbox: BwrapSandbox, stack: StackName, place: str) -> None:
+    """E9: they are those of others as well."""
+    command = Command(files={"a.py": CHANGES_PACKAGES}, argv=["python3", "a.py", place], stack=stack)
+    said = (await sandbox.run(command)).output.split()
+    assert len(said) == 6
+    assert set(said) <= {b"%d" % number for number in (errno.EROFS, errno.EACCES, errno.EPERM)}
 
 
 async def test_what_cannot_be_started_says_so(sandbox: BwrapSandbox) -> None:
@@ -494,7 +664,7 @@ def test_where_there_are_no_user_namespaces_it_refuses_and_says_why(folder: Path
     """E9: as in a container with the usual profile."""
     code = f"import os; os.execv('/usr/bin/python3', ['python3', {str(folder / 'code/driver.py')!r}])"
     said_by(folder, "user")  # puts the code there
-    task = json.dumps({"folder": str(folder), "uses_groups": False, "jobs": []})
+    task = json.dumps({"folder": str(folder), "uses_groups": False, "jobs": [], "lifted": []})
     ran = subprocess.run(
         ["unshare", "-Ur", "sh", "-c", 'echo 0 >/proc/sys/user/max_user_namespaces; exec python3 -c "$0"', code],
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(folder / "code")},

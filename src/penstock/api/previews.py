@@ -27,13 +27,11 @@ from penstock.api.site import host_name
 from penstock.errors import InvalidInput, PenstockError, Unavailable
 from penstock.kit.tasks import TaskOwner
 from penstock.sandbox.base import Way
-from penstock.sandbox.previews import Preview, PreviewNotFound, Previews, PreviewTokenInvalid
+from penstock.sandbox.previews import Preview, PreviewNotFound, PreviewRules, Previews, PreviewTokenInvalid
 from penstock.sandbox.reach import reaching
 
 TOKEN: Final = "penstock-token"  # noqa: S105  # the name of a parameter
 _TOKEN_HEADER: Final = "x-preview-token"  # noqa: S105  # the name of a header
-_MAX_BYTES: Final = 10_000_000
-"""Of a request's body, and of an answer's."""
 _MAX_MESSAGE: Final = 1 << 20
 _PEER_SECONDS: Final = 120
 """Until a preview is there that another process starts: its packages may have to be installed."""
@@ -132,12 +130,12 @@ class PreviewHosts:
     async def _to_peer(self, peer: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the process answer that has the preview: all that holds of one is done there."""
         passage = to_peer(peer, scope)
-        seconds = self.previews.rules.answer_seconds
+        rules = self.previews.rules
         try:
             if scope["type"] == "websocket":
-                await _Tunnel(passage, WebSocket(scope, receive, send), seconds).run()
+                await _Tunnel(passage, WebSocket(scope, receive, send), rules.answer_seconds).run()
             else:
-                await _Exchange(passage, Request(scope, receive), send, seconds).run()
+                await _Exchange(passage, Request(scope, receive), send, rules).run()
         except PenstockError as error:
             send = with_headers(send, {**_ALWAYS, "content-security-policy": self._policy(scope)})
             response = await on_penstock_error(as_request(scope), error)
@@ -165,7 +163,7 @@ class PreviewHosts:
         if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
             return Response(status_code=204, headers=dict(_PREFLIGHT))
         with preview.connected():
-            await _Exchange(_to_app(preview), request, send, self.previews.rules.answer_seconds).run()
+            await _Exchange(_to_app(preview), request, send, self.previews.rules).run()
         return None
 
     def _let_in(self, label: str, request: Request) -> Preview | None:
@@ -260,15 +258,15 @@ def _passed(headers: Iterable[tuple[str, str]], allowed: "re.Pattern[str]") -> l
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, passage: Passage, request: Request, send: Send, seconds: float) -> None:
-        self._passage, self._request, self._send, self._seconds = passage, request, send, seconds
+    def __init__(self, passage: Passage, request: Request, send: Send, rules: PreviewRules) -> None:
+        self._passage, self._request, self._send, self._rules = passage, request, send, rules
         self._has_begun = False
         self._tasks = TaskOwner()
 
     async def run(self) -> None:
         """Ask the app and pass on what it answers. An answer that breaks is left without its end for the reader too."""
         try:
-            async with asyncio.timeout(self._seconds) as deadline:
+            async with asyncio.timeout(self._rules.answer_seconds) as deadline:
                 body = await self._body()
                 leaving = self._tasks.spawn(self._leave(deadline), "reader of a preview")
                 try:
@@ -308,7 +306,7 @@ class _Exchange:
         body = bytearray()
         async for piece in self._request.stream():
             body += piece
-            if len(body) > _MAX_BYTES:
+            if len(body) > self._rules.most_bytes:
                 raise PreviewTooLarge
         return bytes(body)
 
@@ -328,7 +326,7 @@ class _Exchange:
         size = 0
         async for piece in answer.content.iter_any():
             size += len(piece)
-            if size > _MAX_BYTES and not is_stream:
+            if size > self._rules.most_bytes and not is_stream:
                 raise ValueError("The answer has no end.")
             self._passage.touch()
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})

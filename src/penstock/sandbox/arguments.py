@@ -54,6 +54,8 @@ class Mounts:
     output: Path | None = None
     """A folder to install packages into, the only one that can be written; shown at /out."""
     has_proc: bool = True
+    has_zero: bool = True
+    """Whether /dev/zero can be opened: mapped, it gives memory that is shared, which control groups alone count."""
 
 
 def identity_files() -> Mapping[str, bytes]:
@@ -107,7 +109,9 @@ def _system(mounts: Mounts, data_fds: Mapping[str, int]) -> list[str]:
         made += _flags("--perms", "0444", "--ro-bind-data", descriptor, f"/etc/{name}")
     if mounts.has_proc:
         made += _flags("--proc", "/proc")
-    return [*made, *_flags("--dev", "/dev")]
+    made += _flags("--dev", "/dev")
+    # Bound read-only, a device cannot be opened.
+    return made if mounts.has_zero else [*made, *_flags("--ro-bind", "/dev/null", "/dev/zero")]
 
 
 def _folders(mounts: Mounts, limits: Limits) -> list[str]:

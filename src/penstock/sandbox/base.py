@@ -107,6 +107,33 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InstallRules:
+    """What one installation may use, and what it may take."""
+
+    memory_mb: int = 1024
+    cpus: float = 2
+    pids: int = 128
+    file_mb: int = 256
+    """The largest file, which is that of a package."""
+    wall_seconds: float = 180
+    most_fetched: int = 300_000_000
+    """Bytes that go over the network."""
+    newest_days: float = 7
+    """What was published within these is not taken: most packages that mean harm are found and gone by then."""
+
+    @property
+    def limits(self) -> Limits:
+        """What its sandbox may use. Packages are written to a folder of the host, and little is anywhere else."""
+        return Limits(
+            memory_mb=self.memory_mb,
+            cpus=self.cpus,
+            pids=self.pids,
+            file_mb=self.file_mb,
+            wall_seconds=self.wall_seconds,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """How a command ended."""
 

@@ -21,6 +21,7 @@ from penstock.sandbox.arguments import DATA, Mounts, python_folder
 from penstock.sandbox.base import (
     BootFailed,
     Command,
+    InstallRules,
     Layer,
     Level,
     Limits,
@@ -31,9 +32,10 @@ from penstock.sandbox.base import (
     StackName,
     Way,
 )
-from penstock.sandbox.cgroups import Groups, find_groups
+from penstock.sandbox.cgroups import find_groups
 from penstock.sandbox.process import Host, Job, SandboxProcess
 from penstock.sandbox.seccomp import MACHINES, compile_filter
+from penstock.sandbox.threads import in_thread
 from penstock.sandbox.toolchain import Python, find_node, find_python, outside_usr
 from penstock.sandbox.workspace import Workspace
 
@@ -41,6 +43,8 @@ _REMEMBERED_SECONDS: Final = 300
 _OLDEST: Final = (0, 8)
 """The first that can forbid further user namespaces and give each tmpfs a size."""
 _BACKLOG: Final = 64
+_HEARD_SECONDS: Final = 10
+"""For the launcher to start, and to say that the app did not, beyond the time that the app has for it."""
 _LAUNCHER: Final = Path(launcher.__file__)
 
 _NO_NAMESPACES: Final = re.compile(
@@ -68,6 +72,10 @@ class BwrapSettings:
     """Where packages may be fetched from."""
     layer_bytes: int = 5_000_000_000
     """What layers besides the bases may take together."""
+    layer_days: float = layers.UNUSED_DAYS
+    """After these a layer goes that nobody has used."""
+    install: InstallRules = field(default_factory=InstallRules)
+    """What an installation of dependencies may use."""
     index_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """For tests: how those are found, and by which certificates they are known."""
     uses_groups: bool = True
@@ -83,6 +91,7 @@ class RunningApp:
         self.id = space.id
         self._process, self._space, self._sockets, self._port = process, space, sockets, port
         self._is_closed = False
+        self._closing = asyncio.Lock()
 
     @property
     def way(self) -> Way:
@@ -98,20 +107,22 @@ class RunningApp:
         try:
             return await self._process.wait()
         finally:
-            self._close()
+            await self._close()
 
     async def stop(self) -> Result:
         """End it with all its children."""
         try:
             return await self._process.stop()
         finally:
-            self._close()
+            await self._close()
 
-    def _close(self) -> None:
-        if not self._is_closed:
-            self._is_closed = True
-            os.close(self._sockets)
-            self._space.close()
+    async def _close(self) -> None:
+        """Remove its folder. Whoever comes second waits until that has been done."""
+        async with self._closing:
+            if not self._is_closed:
+                self._is_closed = True
+                os.close(self._sockets)
+                await in_thread(self._space.close)
 
 
 class BwrapSandbox:
@@ -201,12 +212,13 @@ class BwrapSandbox:
                 "Choose a folder that they can reach with PENSTOCK_SANDBOX_DIR.",
                 version,
             )
+        groups = find_groups() if self._uses_groups else None
         host = Host(
             bwrap=bwrap,
             python=self._python.path,
-            seccomp=compile_filter(platform.machine()),
+            seccomp=compile_filter(platform.machine(), has_groups=groups is not None),
             user=self._user,
-            groups=find_groups() if self._uses_groups else None,
+            groups=groups,
         )
         return host, version
 
@@ -270,11 +282,11 @@ class BwrapSandbox:
     async def _run(self, command: Command) -> Result:
         space = Workspace(self._spaces, self._user)
         try:
-            process = SandboxProcess(self._known_host(), self._job(command, space))
+            process = SandboxProcess(self._known_host(), await in_thread(self._job, command, space))
             await process.start()
             return await process.wait()
         finally:
-            space.close()
+            await in_thread(space.close)
 
     async def serve(self, command: Command, port: int, *, boot_seconds: float = 20) -> RunningApp:
         """Start an app and return when it listens on the port."""
@@ -287,7 +299,7 @@ class BwrapSandbox:
             listening.bind(f"/proc/self/fd/{sockets}/s")
             listening.listen(_BACKLOG)
             job = replace(
-                self._job(command, space, port=port),
+                await in_thread(self._job, command, space, port=port),
                 port=port,
                 listening=listening,
                 boot_seconds=boot_seconds,
@@ -296,27 +308,32 @@ class BwrapSandbox:
             process = SandboxProcess(self._known_host(), job)
             await process.start()
             app = RunningApp(process, space, sockets, port, command.layer)
-            await self._booted(process, port)
+            await self._booted(process, port, boot_seconds)
         except BaseException:
             if app is not None:
                 await asyncio.shield(app.stop())
             else:
                 os.close(sockets)
-                space.close()
+                await in_thread(space.close)
             raise
         finally:
             listening.close()
         return app
 
-    async def _booted(self, process: SandboxProcess, port: int) -> None:
-        said = await process.said()
-        if "ready" in said:
-            return
-        if "listening" in said:
-            ports = ", ".join(str(each) for each in said["listening"])
-            where = f"it listens on {ports}" if ports else "it listens on no port"
-            raise BootFailed(f"The app did not listen on port {port} in time: {where}. The port is in $PORT.")
-        result = await process.wait()
+    async def _booted(self, process: SandboxProcess, port: int, boot_seconds: float) -> None:
+        """Return when the app listens. Raises BootFailed, also where the launcher says nothing: the app can stop it."""
+        try:
+            async with asyncio.timeout(boot_seconds + _HEARD_SECONDS):
+                said = await process.said()
+                if "ready" in said:
+                    return
+                if "listening" in said:
+                    ports = ", ".join(str(each) for each in said["listening"])
+                    where = f"it listens on {ports}" if ports else "it listens on no port"
+                    raise BootFailed(f"The app did not listen on port {port} in time: {where}. The port is in $PORT.")
+                result = await process.wait()
+        except TimeoutError:
+            raise BootFailed(f"The app did not listen on port {port} in time.") from None
         tail = result.output.decode(errors="replace")[-2000:]
         raise BootFailed(f"The app ended before it listened on port {port} ({_ending(result)}).\n{tail}".rstrip())
 
@@ -359,6 +376,7 @@ class BwrapSandbox:
             toolchain=(*self._python.shown, *(outside_usr(node) if node else ())),
             hidden=self._python.hidden,
             has_proc=self._has_proc,
+            has_zero=self._known_host().groups is not None,
         )
         return mounts, environment
 
@@ -386,6 +404,8 @@ class BwrapSandbox:
             run=self._run_installer,
             clock=wall_clock,
             most_bytes=self._settings.layer_bytes,
+            unused_days=self._settings.layer_days,
+            rules=self._settings.install,
             **self._settings.index_options,
         )
         return await installer.layer(stack, base, dependencies)
@@ -393,24 +413,33 @@ class BwrapSandbox:
     async def _run_installer(self, command: Command, *, output: Path, proxy: Path, installer: Path) -> Result:
         space = Workspace(self._spaces, self._user)
         try:
-            job = self._job(command, space)
+            job = await in_thread(self._job, command, space)
             mounts = replace(job.mounts, output=output, proxy=proxy, installer=installer)
             process = SandboxProcess(self._known_host(), replace(job, mounts=mounts))
             await process.start()
             return await process.wait()
         finally:
-            space.close()
+            await in_thread(space.close)
 
     async def sweep(self) -> int:
-        """Remove folders and control groups whose process is dead. What ran in them ended with it."""
-        groups: Groups | None = find_groups() if self._uses_groups else None
-        return await asyncio.to_thread(self._sweep, groups)
+        """Remove folders and control groups whose process is dead, and end whatever has not ended with it."""
+        return await asyncio.to_thread(self._sweep)
 
-    def _sweep(self, groups: Groups | None) -> int:
-        count = sum(1 for _ in workspace.leftovers(self._spaces))
+    def _sweep(self) -> int:
+        groups = find_groups() if self._uses_groups else None
+        count = 0
+        for each in workspace.leftovers(self._spaces):
+            count += 1
+            if groups is not None:
+                groups.named(each).kill()
         if groups is not None:
             groups.sweep()
-        layers.sweep(self._folder)
+        layers.sweep(
+            self._folder,
+            most_bytes=self._settings.layer_bytes,
+            unused_days=self._settings.layer_days,
+            now=wall_clock(),
+        )
         return count
 
 

@@ -13,8 +13,6 @@ from penstock.sandbox.base import DependencyInvalid, StackName
 from penstock.sandbox.names import shown
 
 MAX_DEPENDENCIES = 60
-OLDEST_DAYS = 7
-"""What was published within these days is not taken: most packages that mean harm are found and gone by then."""
 _NPM = re.compile(r"((?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*)(?:@([0-9A-Za-z.^~<>=| *-]{1,64}))?")
 """A name with its scope, and a range of versions; no tag, address, alias or path."""
 _VERSION = r"(?:[\^~]|[<>]=?|=)?\s*[0-9*x][0-9A-Za-z.*-]*"

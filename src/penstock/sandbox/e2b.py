@@ -30,6 +30,7 @@ from penstock.sandbox.base import (
     Command,
     DependencyInvalid,
     Files,
+    InstallRules,
     Layer,
     Level,
     Limits,
@@ -41,7 +42,7 @@ from penstock.sandbox.base import (
     StackName,
     Way,
 )
-from penstock.sandbox.dependencies import OLDEST_DAYS, check_dependencies
+from penstock.sandbox.dependencies import check_dependencies
 from penstock.sandbox.layers import InstallFailed, stack_files
 from penstock.sandbox.names import check_files
 
@@ -59,7 +60,6 @@ _OWNER: Final = "penstock"
 """The name of the mark by which we know our machines."""
 _LIFE_SECONDS: Final = 120
 _RENEW_SECONDS: Final = 40
-_INSTALL_SECONDS: Final = 300
 _SOUND_SECONDS: Final = 3600
 """How long a test that went well is remembered: each costs a machine."""
 _UNSOUND_SECONDS: Final = 60
@@ -82,6 +82,8 @@ class E2BSettings:
     """The image to begin with: it needs Python 3.11 with pip, and Node with npm."""
     index_hosts: Collection[str] = ()
     """Where packages may be fetched from."""
+    install: InstallRules = field(default_factory=InstallRules)
+    """What an installation of dependencies may use, as far as that is not the machine's to say."""
     outside: Sequence[tuple[str, int]] = _OUTSIDE
     index_environment: Mapping[str, str] = field(default_factory=dict[str, str])
     """For tests: where an index is."""
@@ -447,10 +449,10 @@ class E2BSandbox:
             return bool(await AsyncSandbox.list_snapshots(name=name, **self._connection).next_items())
 
     async def _install(self, template: str, name: str, files: Files, line: str) -> None:
-        hosts = self._settings.index_hosts
+        hosts, rules = self._settings.index_hosts, self._settings.install
         if not hosts:
             raise NoIndexes
-        before = datetime.fromtimestamp(wall_clock() / 1000, UTC) - timedelta(days=OLDEST_DAYS)
+        before = datetime.fromtimestamp(wall_clock() / 1000, UTC) - timedelta(days=rules.newest_days)
         environment = {
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_NO_INPUT": "1",
@@ -458,12 +460,11 @@ class E2BSandbox:
             "npm_config_before": before.date().isoformat(),
             **self._settings.index_environment,
         }
-        limits = Limits(wall_seconds=_INSTALL_SECONDS)
         async with self._machine(template, hosts=hosts) as machine:
             await machine.write({f"/srv/install/{each}": content for each, content in files.items()})
-            result = await machine.execute(line, limits, environment, cwd="/srv/install", user="root")
+            result = await machine.execute(line, rules.limits, environment, cwd="/srv/install", user="root")
             if result.timed_out:
-                raise InstallFailed(f"Installing was ended: it took more than {_INSTALL_SECONDS} seconds.")
+                raise InstallFailed(f"Installing was ended: it took more than {rules.wall_seconds:g} seconds.")
             if result.exit_code != 0:
                 said = " ".join(result.output.decode(errors="replace").split())[-_SAID_CHARS:]
                 raise DependencyInvalid(f"The dependencies cannot be installed: {said}")

@@ -24,18 +24,17 @@ from penstock.sandbox.base import (
     Command,
     DependencyInvalid,
     Files,
+    InstallRules,
     Layer,
-    Limits,
     NoIndexes,
     Result,
     StackName,
 )
-from penstock.sandbox.dependencies import OLDEST_DAYS, check_dependencies
+from penstock.sandbox.dependencies import check_dependencies
 from penstock.sandbox.layers import InstallFailed, find_more, find_uv, keep_more, stack_files
-from penstock.sandbox.proxy import MOST_BYTES, InstallProxy, Resolve, resolve_public
+from penstock.sandbox.proxy import InstallProxy, Resolve, resolve_public
 from penstock.sandbox.toolchain import Python
 
-_LIMITS: Final = Limits(memory_mb=1024, cpus=2, pids=128, file_mb=256, disk_mb=64, wall_seconds=180)
 _SAID_CHARS: Final = 600
 _PIP: Final = ("--no-config", "--no-progress", "--link-mode", "copy")
 
@@ -62,9 +61,9 @@ class Installer:
     clock: Clock
     most_bytes: int
     """Of all layers that it makes together."""
-    most_fetched: int = MOST_BYTES
-    """Bytes that go over the network for one of them."""
-    limits: Limits = _LIMITS
+    unused_days: float
+    """After these one goes that nobody has used."""
+    rules: InstallRules
     resolve: Resolve = resolve_public
     environment: Mapping[str, str] | None = None
     """Besides ours: where an index is, and by which certificates it is known."""
@@ -87,7 +86,7 @@ class Installer:
 
     async def _lock(self, work: "_Workplace", stack: StackName, wanted: Sequence[str]) -> bytes:
         """Return the lock for what is wanted, which the base's own versions constrain."""
-        before = datetime.fromtimestamp(self.clock() / 1000, UTC) - timedelta(days=OLDEST_DAYS)
+        before = datetime.fromtimestamp(self.clock() / 1000, UTC) - timedelta(days=self.rules.newest_days)
         if stack == "python":
             files = {
                 "requirements.in": "\n".join(wanted).encode(),
@@ -137,7 +136,7 @@ class Installer:
             "NODE_EXTRA_CA_CERTS": "/etc/ssl/certs/ca-certificates.crt",
             **(self.environment or {}),
         }
-        command = Command(files=files, argv=argv, environment=environment, limits=self.limits)
+        command = Command(files=files, argv=argv, environment=environment, limits=self.rules.limits)
         result = await self.run(command, output=work.output, proxy=work.socket, installer=work.uv)
         if result.exit_code != 0:
             raise self._refusal(result, work.proxy)
@@ -146,12 +145,12 @@ class Installer:
     def _refusal(self, result: Result, proxy: InstallProxy) -> DependencyInvalid | InstallFailed:
         """Return what came of it: of limits that are ours in our words, else in those of the package manager."""
         if result.timed_out:
-            return InstallFailed(f"Installing was ended: it took more than {self.limits.wall_seconds:g} seconds.")
+            return InstallFailed(f"Installing was ended: it took more than {self.rules.wall_seconds:g} seconds.")
         if result.out_of_memory:
-            return InstallFailed(f"Installing was ended: it took more than {self.limits.memory_mb} MB of memory.")
+            return InstallFailed(f"Installing was ended: it took more than {self.rules.memory_mb} MB of memory.")
         if proxy.is_spent:
             return InstallFailed(
-                f"Installing was ended: there was more than {self.most_fetched / 1_000_000:g} MB to download."
+                f"Installing was ended: there was more than {self.rules.most_fetched / 1_000_000:g} MB to download."
             )
         if proxy.refused:
             return InstallFailed(f"The package index leads to {proxy.refused[0]}: {_WHY}.")
@@ -174,7 +173,7 @@ class Installer:
             for each in (work, output, gate):
                 if self.user is not None:
                     os.chown(each, self.user, self.user)
-            proxy = InstallProxy(self.hosts, self.resolve, most_bytes=self.most_fetched)
+            proxy = InstallProxy(self.hosts, self.resolve, most_bytes=self.rules.most_fetched)
             async with proxy.listening(gate / "s"):
                 yield _Workplace(output=output, socket=gate / "s", uv=tool, proxy=proxy)
         finally:
@@ -188,10 +187,12 @@ class Installer:
                 path = Path(folder, name)
                 os.lchown(path, os.geteuid(), os.getegid())
                 if not path.is_symlink():
-                    path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+                    path.chmod(0o755 if path.is_dir() else 0o555 if path.stat().st_mode & 0o100 else 0o444)
         os.lchown(output, os.geteuid(), os.getegid())
         output.chmod(0o755)
-        return keep_more(self.folder, key, base, output, most_bytes=self.most_bytes)
+        return keep_more(
+            self.folder, key, base, output, most_bytes=self.most_bytes, unused_days=self.unused_days, now=self.clock()
+        )
 
 
 _LOCK_MARK: Final = b"--- package-lock ---\n"

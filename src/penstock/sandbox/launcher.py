@@ -48,6 +48,7 @@ def main() -> int:
         plan: dict[str, Any] = marshal.load(file)  # noqa: S302  # our own, and whoever runs here may do no more
     hide([plan[name] for name in ("lifeline", "status", "listen") if plan[name] is not None])
     limit(plan["limits"])
+    os.nice(plan["nice"])
     sys.path.append(os.path.dirname(__file__))  # noqa: PTH120  # as imports are dear here
     bridge = None if plan["bridge"] is None else __import__("relay").bridge(plan["bridge"])
     child = start(plan)

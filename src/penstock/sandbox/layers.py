@@ -1,12 +1,16 @@
 """Installed packages that sandboxes are shown: each layer complete, read-only, and named by what is in it.
 
-Bases stay. Layers with what projects ask for besides are kept while they fit: those that were not used for longest go
-first, and none that somebody has in use. In use is what a process has a lock on, which the system takes from the dead.
+Bases stay. Layers with what projects ask for besides go when nobody has used them for a week, and before that while
+they do not fit together: those that were not used for longest first, and none that somebody has in use. In use is what
+a process has a lock on, which the system takes from the dead.
+
+A layer is sealed when it is complete, and not taken where the seal is broken: somebody has changed its files.
 """
 
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import secrets
 import shutil
@@ -19,6 +23,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
 
+from penstock.kit.clock import DAY, Millis
 from penstock.sandbox.base import Layer, SandboxUnavailable, StackName
 from penstock.sandbox.toolchain import Python, find_node
 
@@ -28,6 +33,11 @@ _BEGUN: Final = ".new-"
 _MORE: Final = "more"
 """The folder of layers that are not bases."""
 _LEAVING: Final = ".old-"
+_SEAL: Final = ".seal"
+UNUSED_DAYS: Final = 7
+"""After these a layer goes that nobody has used."""
+
+logger = logging.getLogger(__name__)
 
 
 class InstallFailed(SandboxUnavailable):
@@ -37,9 +47,9 @@ class InstallFailed(SandboxUnavailable):
 
 
 def find_base(folder: Path, stack: StackName, python: Python) -> Layer | None:
-    """Return the base layer of a stack, or None when it has not been made."""
+    """Return the base layer of a stack, or None when it has not been made, or was changed since then."""
     place = _place(folder, stack, python)
-    return _layer(stack, place) if place.is_dir() else None
+    return _layer(stack, place) if place.is_dir() and not _is_broken(place) else None
 
 
 def make_base(folder: Path, stack: StackName, python: Python) -> Layer:
@@ -49,6 +59,8 @@ def make_base(folder: Path, stack: StackName, python: Python) -> Layer:
     code is run. Raises InstallFailed.
     """
     place = _place(folder, stack, python)
+    if place.is_dir() and _is_broken(place):
+        _set_aside(place)
     if not place.is_dir():
         with _making(place) as new:
             (_install_python if stack == "python" else _install_node)(new, python)
@@ -73,15 +85,21 @@ class Held:
 
 
 def find_more(folder: Path, key: str, base: Layer) -> Layer | None:
-    """Return a layer with what a project asks for besides, in use from now on; None where it is not there."""
+    """Return a layer with what a project asks for besides, in use from now on; None where none is there and whole."""
+    place = folder / _MORE / key
     try:
-        held = Held(folder / _MORE / key)
+        held = Held(place)
     except FileNotFoundError:
         return None
-    return _more(folder / _MORE / key, base, held)
+    if _is_broken(place):
+        _set_aside(place)
+        return None
+    return _more(place, base, held)
 
 
-def keep_more(folder: Path, key: str, base: Layer, made: Path, *, most_bytes: int) -> Layer:
+def keep_more(
+    folder: Path, key: str, base: Layer, made: Path, *, most_bytes: int, unused_days: float = UNUSED_DAYS, now: Millis
+) -> Layer:
     """Return the layer of what was installed, in use from now on; others are let go until all fit together.
 
     Raises InstallFailed where somebody else was faster, and has let it go.
@@ -89,6 +107,7 @@ def keep_more(folder: Path, key: str, base: Layer, made: Path, *, most_bytes: in
     place = folder / _MORE / key
     place.parent.mkdir(exist_ok=True)
     held = Held(made)
+    _seal(made)
     os.sync()
     try:
         made.rename(place)
@@ -97,7 +116,7 @@ def keep_more(folder: Path, key: str, base: Layer, made: Path, *, most_bytes: in
         if found is None:
             raise InstallFailed("The packages were removed again at once: there is no room for them.") from None
         return found
-    _let_go(place.parent, most_bytes)
+    _let_go(place.parent, most_bytes, unused_days, now)
     return _more(place, base, held)
 
 
@@ -106,10 +125,53 @@ def _more(place: Path, base: Layer, held: Held) -> Layer:
     return Layer(stack=base.stack, folders=folders, key=place.name, held=held)
 
 
-def _let_go(parent: Path, most_bytes: int) -> None:
+def _seal(place: Path) -> None:
+    """Note how all files of a layer are, now that it is complete."""
+    seal = place / _SEAL
+    seal.write_text(_state(place))
+    seal.chmod(0o444)
+
+
+def _is_broken(place: Path) -> bool:
+    """Say whether a file of a layer was changed, added or removed. What was made before there were seals has none."""
+    try:
+        sealed = (place / _SEAL).read_text()
+    except FileNotFoundError:
+        return False
+    return sealed != _state(place)
+
+
+def _state(place: Path) -> str:
+    """Return what is different once a file was changed, by accident or by hand.
+
+    Content is not read, which takes too long. Times are taken in whole seconds, and that of the entry not at all: an
+    image of a container or a backup keeps no others, and a layer that comes out of one is still whole.
+    """
+    state = hashlib.sha256()
+    for path, _, names in sorted(os.walk(place)):
+        for name in sorted(names):
+            if (path, name) != (str(place), _SEAL):
+                of = os.lstat(os.path.join(path, name))  # noqa: PTH118  # thousands of them
+                state.update(
+                    f"{path[len(str(place)) :]}/{name} {of.st_mode} {of.st_size} {int(of.st_mtime)}\0".encode()
+                )
+    return state.hexdigest()
+
+
+def _set_aside(place: Path) -> None:
+    """Let nobody find a broken layer any more. Who uses it keeps it; the next sweep after that removes it."""
+    logger.warning("The files of the layer %s were changed: it is made again.", place.name)
+    with contextlib.suppress(FileNotFoundError):
+        place.rename(place.with_name(f"{_LEAVING}{secrets.token_hex(8)}"))
+
+
+def _let_go(parent: Path, most_bytes: int, unused_days: float, now: Millis) -> None:
+    """Remove the layers that nobody has used for long, and of the others as many as do not fit together."""
     found: list[tuple[float, int, Path]] = []
     for each in parent.glob("[!.]*"):
         with contextlib.suppress(FileNotFoundError):  # somebody else lets it go
+            if now - each.stat().st_mtime * 1000 > unused_days * DAY and _remove(each):
+                continue
             found.append((each.stat().st_mtime, _size(each), each))
     total = sum(size for _, size, _ in found)
     for _, size, each in sorted(found):
@@ -169,6 +231,7 @@ def _making(place: Path) -> Generator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield new
         new.chmod(0o755)
+        _seal(new)
         os.sync()
         with contextlib.suppress(OSError):  # somebody else was faster
             new.rename(place)
@@ -214,11 +277,13 @@ def _run(argv: Sequence[str]) -> None:
         raise InstallFailed(f"{Path(argv[0]).name} failed: {done.stderr.strip()[-1000:]}")
 
 
-def sweep(folder: Path) -> None:
-    """Remove layers whose making was broken off."""
+def sweep(folder: Path, *, most_bytes: int, unused_days: float = UNUSED_DAYS, now: Millis) -> None:
+    """Remove layers whose making or removal was broken off, and those that nobody has used for long."""
     place = folder / "layers"
-    for each in (folder / _MORE).glob(f"{_LEAVING}*"):
-        shutil.rmtree(each, ignore_errors=True)
+    for parent in (place, folder / _MORE):
+        for each in parent.glob(f"{_LEAVING}*"):
+            _remove(each)
+    _let_go(folder / _MORE, most_bytes, unused_days, now)
     for each in folder.glob(".install-*"):
         if time.time() - each.stat().st_mtime > _INSTALL_SECONDS:
             shutil.rmtree(each, ignore_errors=True)

@@ -21,7 +21,6 @@ from penstock.sandbox.base import Command, Result, Running, Sandbox
 
 _KEPT: Final = 50
 """How many that have ended are remembered, with what they said."""
-_MOST_CONNECTIONS: Final = 32
 
 
 class PreviewNotFound(NotFound):
@@ -62,6 +61,7 @@ class Preview:
     """When it was last asked for something, by the monotonic clock."""
     door: str = field(default_factory=lambda: secrets.token_hex(16))
     """Its name for whoever was let in, good until it ends."""
+    most_connections: int = 32
     connections: int = 0
     result: Result | None = None
     """How it ended."""
@@ -78,7 +78,7 @@ class Preview:
     @contextlib.contextmanager
     def connected(self) -> Generator[None]:
         """Count a connection, for as long as which it is in use. Raises PreviewBusy."""
-        if self.connections >= _MOST_CONNECTIONS:
+        if self.connections >= self.most_connections:
             raise PreviewBusy
         self.connections += 1
         self.touch()
@@ -99,6 +99,12 @@ class PreviewRules:
     """For a whole answer: who sends a byte now and then, or headers without end, is stopped by nothing else."""
     link_seconds: float = 300
     """How long a link lets its bearer in."""
+    boot_seconds: float = 20
+    """For the app to listen on its port."""
+    connections: int = 32
+    """To one preview at once."""
+    most_bytes: int = 10_000_000
+    """Of a request's body, and of an answer's that is no stream of events."""
     per_owner: int = 2
     most: int = 4
 
@@ -134,11 +140,19 @@ class Previews:
             raise TooManyPreviews
         self._starting.append(owner)
         try:
-            app = await self.sandbox.serve(command, port)
+            app = await self.sandbox.serve(command, port, boot_seconds=self.rules.boot_seconds)
         finally:
             self._starting.remove(owner)
         now = time.monotonic()
-        preview = Preview(id=app.id, owner=owner, app=app, port=port, begun=now, used=now)
+        preview = Preview(
+            id=app.id,
+            owner=owner,
+            app=app,
+            port=port,
+            begun=now,
+            used=now,
+            most_connections=self.rules.connections,
+        )
         self._previews[preview.id] = preview
         self._tasks.spawn(self._follow(preview), f"preview {preview.id}")
         return preview
@@ -161,7 +175,7 @@ class Previews:
     async def _stop_idle(self) -> None:
         rules = self.rules
         while True:
-            await asyncio.sleep(min(5, rules.idle_seconds / 4))
+            await asyncio.sleep(min(5, rules.idle_seconds / 4, rules.total_seconds / 4))
             now = time.monotonic()
             for each in self._live():
                 if now - each.used > rules.idle_seconds or now - each.begun > rules.total_seconds:

@@ -20,6 +20,7 @@ from penstock.sandbox.arguments import LAUNCHER, PROXY_PORT, Mounts, arguments, 
 from penstock.sandbox.base import Limits, Result, SandboxUnavailable
 from penstock.sandbox.cgroups import Group, Groups
 from penstock.sandbox.output import Output
+from penstock.sandbox.threads import in_thread, to_end
 
 _START_SECONDS: Final = 10
 _LEAVING_SECONDS: Final = 1
@@ -29,7 +30,10 @@ _GROUP_TRIES: Final = 20
 _GROUP_SECONDS: Final = 0.01
 _PLAN_VERSION: Final = 2
 """Of `marshal`, which every Python knows; the launcher has no time for more."""
+_SAID_BYTES: Final = 4096
 _LOG_BYTES: Final = 256 * 1024
+_NICE: Final = 10
+"""Where no control group gives a sandbox its share of the processors, it stands behind everything else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +79,7 @@ class SandboxProcess:
         self._is_killed = self._timed_out = self._out_of_memory = False
         self._has_ended = asyncio.Event()
         self._final: Result | None = None
+        self._ending = asyncio.Lock()
         self._begun = time.monotonic()
         self._says: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
@@ -82,11 +87,16 @@ class SandboxProcess:
         """Start it. Raises SandboxUnavailable when bubblewrap cannot do its work here."""
         unblock, info_fd = self._spawn()
         loop = asyncio.get_running_loop()
-        loop.add_reader(self._pidfd, self._on_end)
         loop.add_reader(self._status, self._on_status)
         try:
-            inner = await _read_info(info_fd)
-            self._admit(inner) if inner is not None else await self._refuse()
+            try:
+                # To its end: until it has its user, bubblewrap's inner process does not die with the outer one.
+                reading = self._tasks.spawn(self._meet(info_fd), "start of bubblewrap", awaited=True)
+                inner = await to_end(reading)
+                await (self._admit(inner) if inner is not None else self._refuse())
+            finally:
+                # Not sooner: until it is reaped nobody else has its number, which goes into the control group.
+                loop.add_reader(self._pidfd, self._on_end)
             os.write(unblock, b"\n")
         except BaseException:
             self.kill()
@@ -102,7 +112,9 @@ class SandboxProcess:
         """Start bubblewrap, and return what lets it go on and where it says which processes they are."""
         job, user = self._job, self._host.user
         with contextlib.ExitStack() as given:
-            info, block, life, status, said = (_Pipe(given) for _ in range(5))
+            info, block, said = (_Pipe(given, *os.pipe2(os.O_CLOEXEC)) for _ in range(3))
+            # No pipes: below /proc an app can open those of the launcher again, and speak in its stead.
+            life, status = (_Pipe(given, *_connected()) for _ in range(2))
             inherited = [info.write, block.read, life.read, status.write]
             if job.listening is not None:
                 inherited.append(job.listening.fileno())
@@ -122,7 +134,9 @@ class SandboxProcess:
                 block_fd=block.read,
             )
             flags_fd = holding(b"".join(flag.encode() + b"\0" for flag in flags))
-            plan_fd = holding(marshal.dumps(_plan(job, lifeline=life.read, status=status.write), _PLAN_VERSION))
+            nice = 0 if self._host.groups is not None else _NICE
+            plan = _plan(job, lifeline=life.read, status=status.write, nice=nice)
+            plan_fd = holding(marshal.dumps(plan, _PLAN_VERSION))
             command = [self._host.python, "-I", "-S", LAUNCHER, str(plan_fd)]
             self._process = subprocess.Popen(  # noqa: S603  # no text of a model is in these arguments
                 [self._host.bwrap, "--args", str(flags_fd), "--", *command],
@@ -155,21 +169,30 @@ class SandboxProcess:
         said = self._output.kept.decode(errors="replace").strip()[:300]
         raise SandboxUnavailable(f"bubblewrap could not start: {said or 'it said nothing'}")
 
-    def _admit(self, inner: int) -> None:
+    async def _meet(self, info_fd: int) -> int | None:
+        """Return the first process inside, which can be ended from now on; None when there will be none."""
+        inner = await _read_info(info_fd)
+        if inner is not None:
+            self._inner, self._inner_pid = os.pidfd_open(inner), inner
+        return inner
+
+    async def _admit(self, inner: int) -> None:
         """Set the limits of these processes before the first of them runs anything."""
-        self._inner = os.pidfd_open(inner)
-        self._inner_pid = inner
-        for pid in (self._process.pid, inner):
-            with contextlib.suppress(OSError):
-                Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
-        if self._host.groups is None:
-            return
         try:
-            self._group = self._host.groups.make(self._job.id, self._job.limits)
-            for pid in (self._process.pid, inner):
-                self._group.add(pid)
+            # To move the first process into a control group takes the kernel about 10 ms.
+            await in_thread(self._limit, inner)
         except OSError as error:
             raise SandboxUnavailable(f"The limits of the sandbox could not be set ({error.strerror}).") from error
+
+    def _limit(self, inner: int) -> None:
+        both = (self._process.pid, inner)
+        for pid in both:
+            with contextlib.suppress(OSError):
+                Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
+        if self._host.groups is not None:
+            self._group = self._host.groups.make(self._job.id, self._job.limits)
+            for pid in both:
+                self._group.add(pid)
 
     async def _watch(self) -> None:
         """End it when its time is over, or it uses more memory than it may."""
@@ -183,7 +206,8 @@ class SandboxProcess:
                 self._timed_out = True
                 self.kill()
                 return
-            if self._is_too_large():
+            # In a thread: to look at 64 processes takes some milliseconds.
+            if await in_thread(self._is_too_large) and not self._has_ended.is_set():
                 self._out_of_memory = True
                 self.kill()
                 return
@@ -195,18 +219,18 @@ class SandboxProcess:
             usage = watchdog.measure_files(self._inner_pid)
             return usage.inodes > watchdog.MAX_INODES
         usage = watchdog.measure(self._inner_pid)
-        return usage.memory_bytes > self._job.limits.memory_mb << 20 or usage.inodes > watchdog.MAX_INODES
+        is_over = usage.inodes > watchdog.MAX_INODES or usage.sockets > watchdog.MAX_SOCKETS
+        return is_over or usage.memory_bytes > self._job.limits.memory_mb << 20
 
     def _on_status(self) -> None:
+        """Hear the launcher once: it has one thing to say, and whoever says more is somebody else."""
         try:
-            said = os.read(self._status, 4096)
+            said = os.read(self._status, _SAID_BYTES)
         except BlockingIOError:
             return
-        if not said:
-            self._close_status()
-        for line in said.splitlines():
-            with contextlib.suppress(ValueError):
-                self._says.put_nowait(json.loads(line))
+        if (heard := _heard(said)) is not None:
+            self._says.put_nowait(heard)
+        self._close_status()
 
     def _close_status(self) -> None:
         if self._is_reading_status:
@@ -259,6 +283,8 @@ class SandboxProcess:
                 await self._has_ended.wait()
         if not self._has_ended.is_set():
             # The inner one is gone or was never there; whatever still waits outside goes now.
+            if self._group is not None:
+                await in_thread(self._group.kill)
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             async with asyncio.timeout(_DYING_SECONDS):
@@ -267,30 +293,36 @@ class SandboxProcess:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._output.ended.wait()
-        return await self._result(wall)
+        async with self._ending:
+            return self._final or await self._close(wall)
 
-    async def _result(self, wall: float) -> Result:
-        if self._final is not None:
-            return self._final
-        out_of_memory = self._out_of_memory or (self._group is not None and self._group.is_out_of_memory())
-        peak = self._group.peak_mb() if self._group is not None else None
-        self._final = Result(
+    async def _close(self, wall: float) -> Result:
+        """Take the account of it, and give back all that was taken for it."""
+        peak, has_been_killed = await in_thread(self._account)
+        result = self._final = Result(
             exit_code=None if self._is_killed else self._process.returncode,
             output=self._output.kept,
             truncated=self._output.is_truncated and not self._job.is_serving,
             timed_out=self._timed_out,
-            out_of_memory=out_of_memory,
+            out_of_memory=self._out_of_memory or has_been_killed,
             wall_ms=round(wall * 1000),
             peak_mb=peak,
         )
-        self._close()
-        for _ in range(_GROUP_TRIES if self._group is not None else 0):
-            if self._group is None or self._group.close():
-                break
-            await asyncio.sleep(_GROUP_SECONDS)
-        return self._final
+        self._close_descriptors()
+        await in_thread(self._close_group)
+        return result
 
-    def _close(self) -> None:
+    def _account(self) -> tuple[int | None, bool]:
+        """Return the most memory that the kernel counted, and whether it killed something for that."""
+        return (None, False) if self._group is None else (self._group.peak_mb(), self._group.is_out_of_memory())
+
+    def _close_group(self) -> None:
+        for _ in range(_GROUP_TRIES):
+            if self._group is None or self._group.close():
+                return
+            time.sleep(_GROUP_SECONDS)
+
+    def _close_descriptors(self) -> None:
         os.close(self._lifeline)
         self._output.close()
         self._close_status()
@@ -300,10 +332,10 @@ class SandboxProcess:
 
 
 class _Pipe:
-    """A pipe whose ends are closed with a stack unless they are kept."""
+    """A way for bytes whose ends are closed with a stack unless they are kept."""
 
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self.read, self.write = os.pipe2(os.O_CLOEXEC)
+    def __init__(self, stack: contextlib.ExitStack, read: int, write: int) -> None:
+        self.read, self.write = read, write
         self._open = {self.read, self.write}
         stack.callback(self._close)
 
@@ -318,6 +350,12 @@ class _Pipe:
     def _close(self) -> None:
         for each in self._open:
             os.close(each)
+
+
+def _connected() -> tuple[int, int]:
+    """Return two sockets that are connected to each other, as descriptors."""
+    read, write = socket.socketpair()
+    return read.detach(), write.detach()
 
 
 def _holding(content: bytes) -> int:
@@ -354,12 +392,28 @@ async def _read_info(descriptor: int) -> int | None:
     return int(json.loads(text)["child-pid"])
 
 
-def _plan(job: Job, *, lifeline: int, status: int) -> dict[str, Any]:
+def _heard(said: bytes) -> dict[str, Any] | None:
+    """Return what the launcher may say: that the app is ready, or on which ports it listens instead; else None."""
+    try:
+        found: Any = json.loads(said)
+    except ValueError:
+        return None
+    match found:
+        case {"ready": True}:
+            return {"ready": True}
+        case {"listening": [*ports]} if all(isinstance(each, int) for each in ports):
+            return {"listening": ports}
+        case _:
+            return None
+
+
+def _plan(job: Job, *, lifeline: int, status: int, nice: int) -> dict[str, Any]:
     """Return what the launcher is told; numbers of descriptors are those that it inherits."""
     return {
         "argv": list(job.argv),
         "environment": dict(job.environment),
         "limits": _rlimits(job.limits, is_serving=job.is_serving),
+        "nice": nice,
         "port": job.port,
         "listen": job.listening.fileno() if job.listening else None,
         "lifeline": lifeline,
@@ -379,6 +433,7 @@ def _rlimits(limits: Limits, *, is_serving: bool) -> dict[str, int]:
         "DATA": limits.memory_mb << 20,
         "MSGQUEUE": 0,
         "MEMLOCK": 0,
+        "SIGPENDING": 1024,  # timers as well, which are memory of the kernel
     }
     # What serves for an hour is held by its share of a processor; what runs once, by the time it takes.
     return made if is_serving else {**made, "CPU": max(1, round(limits.wall_seconds * max(1, limits.cpus)))}

@@ -16,8 +16,6 @@ _REQUEST: Final = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,253}):([0-9]{1,5}) HTTP
 _HEAD_BYTES: Final = 8192
 _HEAD_SECONDS: Final = 10
 _CONNECT_SECONDS: Final = 10
-MOST_BYTES: Final = 300_000_000
-"""Of one installation."""
 _PIECE: Final = 64 * 1024
 
 Resolve = Callable[[str], Awaitable[tuple[str, int]]]
@@ -37,7 +35,7 @@ class InstallProxy:
     """Answers CONNECT on a unix socket, for allowed hosts on port 443 only."""
 
     def __init__(
-        self, hosts: Collection[str], resolve: Resolve = resolve_public, *, most_bytes: int = MOST_BYTES
+        self, hosts: Collection[str], resolve: Resolve = resolve_public, *, most_bytes: int = 300_000_000
     ) -> None:
         """Take the names of hosts in lower case."""
         self._hosts, self._resolve = frozenset(hosts), resolve

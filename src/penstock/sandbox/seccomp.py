@@ -22,8 +22,12 @@ _NEW_NAMESPACES = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. Source: include/uapi/linux/sched.h."""
 _TERMINAL_REQUESTS = (0x5412, 0x541C, 0x5423)
 """TIOCSTI, TIOCLINUX and TIOCSETD put input into a terminal, or a driver behind it."""
-_FAMILIES = (1, 2, 10)
+_UNIX, _INTERNET = 1, (2, 10)
 """AF_UNIX, AF_INET, AF_INET6. AF_VSOCK is why all others are out: it leads to the hypervisor through any netns."""
+_PROTOCOLS = (0, 6, 17)
+"""The usual one, TCP and UDP. For others the kernel loads modules that nobody needs, and that have had holes."""
+_MAP_SHARED, _MAP_ANONYMOUS, _MAP_HUGE = 0x01, 0x20, 0x40000
+"""Huge pages were set aside for somebody, and no account of memory has them."""
 _NETLINK = 16
 """Only its protocol 0, NETLINK_ROUTE, by which runtimes list interfaces."""
 
@@ -70,6 +74,7 @@ REFUSED: Mapping[str, tuple[int | None, int | None]] = {
     "nfsservctl": (180, 42),
     "open_by_handle_at": (304, 265),
     "open_tree": (428, 428),
+    "open_tree_attr": (467, 467),
     "perf_event_open": (298, 241),
     "personality": (135, 92),
     "pidfd_getfd": (438, 438),
@@ -110,8 +115,16 @@ REFUSED: Mapping[str, tuple[int | None, int | None]] = {
     "vmsplice": (278, 75),
 }
 """EPERM. Beside the obvious: SysV memory is counted by no limit of a process, memory policy calls have had holes."""
-ABSENT: Mapping[str, tuple[int, int]] = {
+ABSENT: Mapping[str, tuple[int | None, int | None]] = {
     "clone3": (435, 435),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "io_cancel": (210, 3),
+    "io_destroy": (207, 1),
+    "io_getevents": (208, 4),
+    "io_pgetevents": (333, 292),
+    "io_setup": (206, 0),
+    "io_submit": (209, 2),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
     "io_uring_setup": (425, 425),
@@ -119,7 +132,16 @@ ABSENT: Mapping[str, tuple[int, int]] = {
     "memfd_secret": (447, 447),
     "userfaultfd": (323, 282),
 }
-"""ENOSYS, for which runtimes know another way. The flags of clone3 are in memory, where a filter cannot look."""
+"""ENOSYS, for which runtimes know another way. The flags of clone3 are in memory, where a filter cannot look, and of
+the asynchronous requests of io_setup the whole machine has one small number, which its databases need. Of inotify all
+that one user runs has 128 together, and the files of a sandbox are changed by nobody else.
+"""
+
+IGNORED: Mapping[str, tuple[int, int]] = {
+    "sync": (162, 81),
+    "syncfs": (306, 267),
+}
+"""Said to be done: they would have all disks of the host write, and a sandbox has none."""
 
 
 @dataclass(frozen=True)
@@ -129,18 +151,24 @@ class Machine:
     audit: int
     column: int
     socket: int
+    socketpair: int
     ioctl: int
     clone: int
+    mmap: int
 
 
 MACHINES: Final[Mapping[str, Machine]] = {
-    "x86_64": Machine(audit=0xC000003E, column=0, socket=41, ioctl=16, clone=56),
-    "aarch64": Machine(audit=0xC00000B7, column=1, socket=198, ioctl=29, clone=220),
+    "x86_64": Machine(audit=0xC000003E, column=0, socket=41, socketpair=53, ioctl=16, clone=56, mmap=9),
+    "aarch64": Machine(audit=0xC00000B7, column=1, socket=198, socketpair=199, ioctl=29, clone=220, mmap=222),
 }
 
 
-def compile_filter(machine: str) -> bytes:
-    """Return the filter for a processor as the kernel takes it. Raises KeyError for one that is not known."""
+def compile_filter(machine: str, *, has_groups: bool = True) -> bytes:
+    """Return the filter for a processor as the kernel takes it. Raises KeyError for one that is not known.
+
+    Without control groups there is no anonymous memory that is shared: what a process has let go of stays in it, and
+    shows in the account of no process.
+    """
     of = MACHINES[machine]
     refused, absent = _ERRNO | errno.EPERM, _ERRNO | errno.ENOSYS
     program = [
@@ -150,7 +178,7 @@ def compile_filter(machine: str) -> bytes:
         *_if(_JUMP_AT_LEAST, _X32, _KILL),
         *_if(_JUMP_AT_LEAST, _FIRST_UNKNOWN, absent),
     ]
-    for numbers, answer in ((REFUSED, refused), (ABSENT, absent)):
+    for numbers, answer in ((REFUSED, refused), (ABSENT, absent), (IGNORED, _ERRNO)):
         for each in numbers.values():
             number = each[of.column]
             if number is not None:
@@ -160,14 +188,34 @@ def compile_filter(machine: str) -> bytes:
         of.ioctl,
         [_argument(1), *(step for request in _TERMINAL_REQUESTS for step in _if(_JUMP_EQUAL, request, refused))],
     )
-    families = [step for family in _FAMILIES for step in _if(_JUMP_EQUAL, family, _ALLOW)]
-    netlink = [*_unless(_JUMP_EQUAL, _NETLINK, refused), _argument(2), *_unless(_JUMP_EQUAL, 0, refused)]
-    program += _of_call(of.socket, [_argument(0), *families, *netlink])
+    program += _of_call(of.mmap, _pages(refused, may_share=has_groups))
+    program += _of_call(of.socket, _sockets(refused))
+    program += _of_call(of.socketpair, [_argument(0), *_unless(_JUMP_EQUAL, _UNIX, refused)])
     program.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *step) for step in program)
 
 
 Step = tuple[int, int, int, int]
+
+
+def _pages(refused: int, *, may_share: bool) -> list[Step]:
+    """Refuse some kinds of memory, by the flags of mmap."""
+    huge = [_argument(3), *_if(_JUMP_ANY, _MAP_HUGE, refused)]
+    both = [(_JUMP_ANY, 0, 2, _MAP_ANONYMOUS), *_if(_JUMP_ANY, _MAP_SHARED, refused)]
+    return huge if may_share else [*huge, *both]
+
+
+def _sockets(refused: int) -> list[Step]:
+    """Refuse sockets but those of a few families and protocols."""
+    unix = [_argument(0), *_if(_JUMP_EQUAL, _UNIX, _ALLOW)]
+    usual = [_argument(2), *(step for each in _PROTOCOLS for step in _if(_JUMP_EQUAL, each, _ALLOW))]
+    other = [(_RETURN, 0, 0, refused)]
+    # From whichever family of the internet it is, to the look at its protocol, over what comes in between.
+    first, second = _INTERNET
+    routes = [*_unless(_JUMP_EQUAL, _NETLINK, refused), _argument(2), *_unless(_JUMP_EQUAL, 0, refused)]
+    routes.append((_RETURN, 0, 0, _ALLOW))
+    to_usual = [(_JUMP_EQUAL, len(routes) + 1, 0, first), (_JUMP_EQUAL, len(routes), 0, second)]
+    return [*unix, *to_usual, *routes, *usual, *other]
 
 
 def _argument(number: int) -> Step:

@@ -60,3 +60,11 @@ def test_proc_can_be_left_out() -> None:
     """E9: where a container masks it."""
     assert "--proc" not in told(Mounts(app=Path("/a"), launcher=Path("/l"), has_proc=False))
     assert "/proc" not in targets(told(Mounts(app=Path("/a"), launcher=Path("/l"), has_proc=False)))
+
+
+def test_a_device_that_gives_memory_can_be_left_out() -> None:
+    """E9: where nothing counts that."""
+    flags = told(Mounts(app=Path("/a"), launcher=Path("/l"), has_zero=False))
+    assert flags[(place := flags.index("/dev/zero")) - 2 : place] == ["--ro-bind", "/dev/null"]
+    assert flags.index("--dev") < place
+    assert "/dev/zero" not in told()

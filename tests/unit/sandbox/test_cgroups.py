@@ -1,12 +1,17 @@
 """E9: control groups of both versions, on files that look like them."""
 
+import io
 import os
+import socket
+import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from penstock.sandbox import watchdog
 from penstock.sandbox.base import Limits
-from penstock.sandbox.cgroups import find_groups
+from penstock.sandbox.cgroups import Groups, find_groups
 from penstock.sandbox.watchdog import measure, measure_files
 
 
@@ -50,6 +55,34 @@ def test_version_2_is_used_where_it_was_delegated(tmp_path: Path) -> None:
     assert (group.is_out_of_memory(), group.peak_mb()) == (True, 7)
 
 
+@pytest.mark.parametrize("has_switch", [True, False], ids=["cgroup.kill", "older-kernel"])
+def test_all_of_a_group_is_ended_at_once(tmp_path: Path, *, has_switch: bool) -> None:
+    """E9: by the kernel where it can, else by going through a group that has no more processes meanwhile."""
+    group = Groups(parents=[tmp_path], is_v2=True).named("x")
+    (tmp_path / "penstock-x").mkdir()
+    with subprocess.Popen(["sleep", "60"]) as process:
+        # One that cannot be seen, one that has ended by now (no machine counts so far), and one that is there.
+        files = {
+            "cgroup.procs": f"0\n{1 << 30}\n{process.pid}\n",
+            "pids.max": "64",
+            **({"cgroup.kill": ""} if has_switch else {}),
+        }
+        for name, content in files.items():
+            (group.memory / name).write_text(content)
+        group.kill()
+        if has_switch:
+            assert (group.memory / "cgroup.kill").read_text() == "1"
+            process.kill()
+        else:
+            assert (group.memory / "pids.max").read_text() == "0"
+        assert process.wait(5) == -9
+
+
+def test_a_group_that_is_gone_has_nothing_to_end(tmp_path: Path) -> None:
+    """E9."""
+    Groups(parents=[tmp_path] * 3, is_v2=False).named("x").kill()
+
+
 @pytest.mark.parametrize(
     ("lines", "files"),
     [
@@ -88,6 +121,26 @@ def test_version_1_is_used_where_all_three_can_be_written(tmp_path: Path) -> Non
     assert (tmp_path / "memory/a/penstock-x/memory.limit_in_bytes").read_text() == str(100 << 20)
     (group.memory / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 0\n")
     assert not group.is_out_of_memory()
+
+
+def test_memory_in_swap_and_tables_of_pages_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """E9: what a process was made to swap out is its own as before."""
+    status = "Name:\tx\nVmPTE:\t1 kB\nVmSwap:\t20 kB\nRssAnon:\t300 kB\nRssFile:\t9000 kB\nRssShmem:\t4000 kB\n"
+
+    def read(_path: str) -> io.StringIO:
+        return io.StringIO(status)
+
+    monkeypatch.setattr("builtins.open", read)
+    assert watchdog._resident(1) == 4321 << 10  # pyright: ignore[reportPrivateUsage]
+
+
+def test_sockets_are_counted_by_network() -> None:
+    """E9."""
+    before = measure(os.getpid()).sockets
+    with ExitStack() as held:
+        for _ in range(100):
+            held.enter_context(socket.socket())
+        assert measure(os.getpid()).sockets > before + 50  # others of this machine come and go
 
 
 def test_a_process_that_has_the_hosts_root_uses_no_files_in_memory() -> None:
