@@ -123,6 +123,7 @@ def _scenes(installed: Penstock, owner: httpx.Client) -> Iterator[Scene]:
     yield Scene("shared", lambda page: _at(page, share, None), is_stranger=True)
     yield Scene("settings", lambda page: _settings(page, url, "Profile"))
     yield Scene("settings-keys", lambda page: _settings(page, url, "Keys"))
+    yield Scene("settings-models", lambda page: _settings(page, url, "Models"))
     yield Scene("settings-data", lambda page: _settings(page, url, "Your data"))
     yield Scene("settings-account", lambda page: _settings(page, url, "API tokens"))
     yield Scene("inbox", lambda page: _at(page, f"{url}/admin/errors", None))

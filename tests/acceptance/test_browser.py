@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from harness.access import check_rules
 from harness.penstock import Penstock, openai_at
 from upstream.process import Upstream
 from upstream.script import expected_text
@@ -164,6 +165,45 @@ def test_an_interrupted_answer_says_so_and_continues(
         penstock.kill()
 
 
+def test_a_message_that_could_not_be_sent_is_tried_again_or_discarded_and_never_lost(
+    installation: Penstock, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """F2, A4: it says why, is taken once, and stands in the composer after a reload."""
+    page = open_page(visitor, installation.url, complaints)
+    page.get_by_test_id("composer-input").wait_for()
+    choose_model(page, "openai/echo-3-1")
+    send(page, "First")
+    wait_for_status(page, "completed")
+    sending, questions = re.compile("/api/chat$"), page.get_by_test_id("message-user")
+    unsent = page.get_by_role("alert").filter(has_text="Not sent.")
+    page.route(sending, lambda route: route.abort("connectionfailed"))
+    send(page, "Second")
+    expect(unsent).to_contain_text("The server could not be reached.")
+    unsent.get_by_role("button", name="Retry").click()
+    expect(unsent).to_be_visible()
+    page.unroute(sending)
+    page.route(sending, lambda route: route.fulfill(status=500, body="Internal Server Error"))
+    unsent.get_by_role("button", name="Retry").click()
+    expect(unsent).to_contain_text("The server could not answer this request.", timeout=20_000)
+    page.unroute(sending)
+    expect(questions).to_have_text(["First", re.compile("^Second")])
+    unsent.get_by_role("button", name="Retry").click()
+    expect(unsent).to_have_count(0)
+    wait_for_status(page, "completed")
+    page.reload()
+    expect(questions).to_have_text(["First", "Second"])
+    page.route(sending, lambda route: route.abort("connectionfailed"))
+    send(page, "Third")
+    page.get_by_role("button", name="Discard").click()
+    expect(questions).to_have_text(["First", "Second"])
+    send(page, "Fourth")
+    expect(unsent).to_be_visible()
+    page.reload()
+    expect(questions).to_have_text(["First", "Second"])
+    expect(page.get_by_test_id("composer-input")).to_have_value("Fourth")
+    assert [each for each in complaints if not CONSOLE_NOISE.search(each)] == []
+
+
 def test_chats_are_listed_renamed_and_deleted(
     installation: Penstock, visitor: BrowserContext, complaints: list[str]
 ) -> None:
@@ -205,3 +245,46 @@ def test_markup_of_a_model_never_runs(installation: Penstock, visitor: BrowserCo
     policy = page.request.get(installation.url).headers["content-security-policy"]
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+def test_what_a_model_thought_and_asked_for_is_shown_also_of_a_chat_that_came_in(
+    installation: Penstock, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """F2, EV3, EV9: how long it thought, and the calls of tools, folded; what is no JSON stands as it is."""
+    page = open_page(visitor, installation.url, complaints)
+    at = "2026-01-02T03:04:05.000Z"
+    parts: list[dict[str, Any]] = [
+        {
+            "type": "reasoning",
+            "id": "p0",
+            "text": "Hm",
+            "state": "done",
+            "providerMetadata": {"penstock": {"durationMs": 65_000}},
+        },
+        {"type": "text", "text": "One moment.", "state": "done"},
+        {"type": "data-tool-call", "id": "a", "data": {"name": "weather", "arguments": '{"city":"Paris"}'}},
+        {"type": "data-tool-call", "id": "b", "data": {"name": "<b>clock</b>", "arguments": '{"zone": '}},
+    ]
+    said: list[dict[str, Any]] = [
+        {"id": "1", "parentId": None, "role": "user", "parts": [{"type": "text", "text": "Weather?", "state": "done"}]},
+        {"id": "2", "parentId": "1", "role": "assistant", "parts": parts},
+    ]
+    document = {
+        "format": "penstock-chat",
+        "version": 1,
+        "chat": {"id": "c", "title": "Weather", "createdAt": at, "updatedAt": at},
+        "messages": [{**message, "status": "completed", "createdAt": at} for message in said],
+    }
+    assert page.request.post(f"{installation.url}/api/import", data=document).ok
+    page.get_by_test_id("chat-list-item").filter(has_text="Weather").click()
+    expect(page.get_by_test_id("reasoning")).to_contain_text("Thought for 1 min 5 s")
+    calls = page.get_by_test_id("tool-call")
+    expect(calls.locator("summary")).to_have_text(["Asked for weather", "Asked for <b>clock</b>"])
+    given = page.get_by_role("region", name="What weather is given")
+    expect(given).to_be_hidden()
+    calls.first.locator("summary").click()
+    expect(given).to_have_text(re.compile(r'^\{\s+"city": "Paris"\s+\}$'))
+    calls.last.locator("summary").click()
+    expect(calls.last).to_contain_text('{"zone": ')
+    check_rules(page)
+    assert complaints == []

@@ -238,6 +238,33 @@ def test_a_key_is_asked_about_kept_and_removed(
     assert calm(complaints)
 
 
+def test_a_new_chat_begins_with_the_model_of_the_settings(
+    inhabited: Penstock, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """F9: models are found and chosen there, and what needs a key says where to add one."""
+    page = open_page(visitor, inhabited.url, complaints)
+    enter(page, inhabited, new_account(inhabited), "/settings")
+    models = page.get_by_role("region", name="Models", exact=True)
+    expect(models.get_by_text("New chats begin with")).to_be_visible()
+    away = models.get_by_role("region", name="Anthropic")
+    expect(away.get_by_role("radio").first).to_be_disabled()
+    expect(away.get_by_test_id("model").first).to_contain_text(re.compile(r"\$.*context.*Reasons"))
+    away.get_by_role("link", name="Add one").click()
+    expect(page).to_have_url(inhabited.url + "/settings#keys")
+    find = models.get_by_label("Find a model")
+    find.fill("no such model")
+    expect(models.get_by_text("No model is called “no such model”.")).to_be_visible()
+    find.fill("demo tour")
+    expect(models.get_by_test_id("model")).to_have_count(1)
+    models.get_by_role("radio").check()
+    expect(models.get_by_text("New chats begin with Tour of Penstock.")).to_be_visible()
+    page.get_by_test_id("new-chat").click()
+    expect(page.get_by_test_id("model-picker")).to_have_value("demo/tour")
+    page.goto(inhabited.url + "/settings")
+    expect(models.locator("input[value='demo/tour']")).to_be_checked()
+    assert calm(complaints)
+
+
 def test_a_guest_is_one_click_away_and_can_sign_up(
     inhabited: Penstock, visitor: BrowserContext, complaints: list[str]
 ) -> None:

@@ -92,7 +92,10 @@ class Fold:
             case {"type": "data-tool-call", "id": str(call_id), "data": data}:
                 self._parts.append({"type": "data-tool-call", "id": call_id, "data": data})
             case {"type": "text-end" | "reasoning-end" as name, "id": str(part_id)}:
-                self._open.pop((name.removesuffix("-end"), part_id))["state"] = "done"
+                part = self._open.pop((name.removesuffix("-end"), part_id))
+                part["state"] = "done"
+                if "providerMetadata" in fields:
+                    part["providerMetadata"] = fields["providerMetadata"]
             case _:
                 pass
 

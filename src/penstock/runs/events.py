@@ -1,6 +1,7 @@
 """The events of a run: parts of the AI SDK UI message stream, version 1, and `data-*` parts (protocol/SPEC.md, EV).
 
-Logged, replayed and sent in this one form. Stock parts never carry fields of ours: old clients refuse them.
+Logged, replayed and sent in this one form. Stock parts never carry fields of ours, because old clients refuse
+them: what we know beside them stands in `providerMetadata`, the SDK's place for that.
 """
 
 from collections.abc import Sequence
@@ -76,8 +77,24 @@ class ReasoningDelta(PartDelta, frozen=True, tag="reasoning-delta"):
     """The reasoning grows."""
 
 
+class Thought(msgspec.Struct, frozen=True, rename="camel"):
+    """What is known of reasoning beside its text."""
+
+    duration_ms: int
+    """From its first word to what came after it."""
+
+
+class ProviderMetadata(msgspec.Struct, frozen=True):
+    """What is said of a stock part, by who says it."""
+
+    penstock: Thought
+
+
 class ReasoningEnd(PartEnd, frozen=True, tag="reasoning-end"):
     """The reasoning part is closed."""
+
+    provider_metadata: ProviderMetadata | None = None
+    """None where nobody has seen all of it: of a part that another worker began, and in logs of older servers."""
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -181,7 +181,7 @@ class Executor:
             if page.is_up_to_date:
                 break
             page = await self.follower.read(stream_id, position)
-        narrator = Narrator(folded)
+        narrator = Narrator(folded, self.clock)
         if run.epoch > 1:
             memo = partial(streams.memo, stream_id=stream_id, producer_id=PRODUCER)
             narrator.handle = decode_handle(await self.database.read(SYSTEM, memo))

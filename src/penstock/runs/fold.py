@@ -10,6 +10,7 @@ from penstock.runs.events import (
     End,
     FinishStep,
     PartEvent,
+    ProviderMetadata,
     ReasoningDelta,
     ReasoningEnd,
     ReasoningStart,
@@ -46,6 +47,7 @@ class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning", tag_field="typ
     id: str
     text: str
     state: PartState = "done"
+    metadata: ProviderMetadata | msgspec.UnsetType = msgspec.field(name="providerMetadata", default=msgspec.UNSET)
 
 
 class CallPart(msgspec.Struct, frozen=True, tag="data-tool-call", tag_field="type"):
@@ -72,12 +74,13 @@ class _Growing:
         self.id = part_id
         self.pieces: list[str] = []
         self.state: PartState = "streaming"
+        self.metadata: ProviderMetadata | None = None
 
     def made(self) -> Part:
         text = "".join(self.pieces)
         if self.kind == "text":
             return TextPart(text, self.state)
-        return ReasoningPart(self.id, text, self.state)
+        return ReasoningPart(self.id, text, self.state, self.metadata or msgspec.UNSET)
 
 
 class Fold:
@@ -139,8 +142,11 @@ class Fold:
                 self._open[kind, event.id] = part
             case TextDelta() | ReasoningDelta():
                 self._open[_kind_of(event), event.id].pieces.append(event.delta)
-            case TextEnd() | ReasoningEnd():
-                self._open.pop((_kind_of(event), event.id)).state = "done"
+            case TextEnd():
+                self._open.pop(("text", event.id)).state = "done"
+            case ReasoningEnd():
+                part = self._open.pop(("reasoning", event.id))
+                part.state, part.metadata = "done", event.provider_metadata
             case _:
                 assert_never(event)
 
@@ -190,7 +196,8 @@ def replay(parts: Iterable[Part]) -> list[RunEvent]:
                 part_id = f"s{number}"
                 events += [TextStart(part_id), TextDelta(part_id, part.text), TextEnd(part_id)]
             case ReasoningPart():
-                events += [ReasoningStart(part.id), ReasoningDelta(part.id, part.text), ReasoningEnd(part.id)]
+                end = ReasoningEnd(part.id, part.metadata or None)
+                events += [ReasoningStart(part.id), ReasoningDelta(part.id, part.text), end]
             case CallPart():
                 events.append(ToolCall(part.id, part.data))
             case VersionPart():

@@ -1,7 +1,8 @@
-"""From a provider's deltas to a run's events: opens, grows and closes parts. Pure."""
+"""From a provider's deltas to a run's events: opens, grows and closes parts. Pure but for the clock it is given."""
 
 from collections.abc import Iterable
 
+from penstock.kit.clock import Clock, Millis
 from penstock.providers.base import (
     Delta,
     Finish,
@@ -18,6 +19,7 @@ from penstock.runs.events import (
     Call,
     FinishStep,
     PartEvent,
+    ProviderMetadata,
     ReasoningDelta,
     ReasoningEnd,
     ReasoningStart,
@@ -25,6 +27,7 @@ from penstock.runs.events import (
     TextDelta,
     TextEnd,
     TextStart,
+    Thought,
     TokenCount,
     ToolCall,
 )
@@ -52,9 +55,12 @@ def _storable(text: str) -> str:
 class Narrator:
     """Tells one step of an answer. What it tells is folded as well, so that the message is known at every moment."""
 
-    def __init__(self, folded: Fold) -> None:
+    def __init__(self, folded: Fold, clock: Clock) -> None:
         """Go on from what the log holds."""
         self.folded = folded
+        self._clock = clock
+        self._opened_at: Millis | None = None
+        """When the part that is open began; None where another worker has begun it."""
         self.usage: TokenCount | None = None
         self.finish_reason: FinishReason | None = None
         self.handle: Handle | None = None
@@ -121,6 +127,7 @@ class Narrator:
         if not isinstance(open_part, opener):
             events += self._close()
             open_part = opener(f"p{self._next_part}")
+            self._opened_at = self._clock()
             self._next_part += 1
             events.append(open_part)
             self.note([open_part])
@@ -134,6 +141,14 @@ class Narrator:
         open_part = self.folded.open_part
         if open_part is None:
             return []
-        end = TextEnd(open_part.id) if isinstance(open_part, TextStart) else ReasoningEnd(open_part.id)
+        is_text = isinstance(open_part, TextStart)
+        end = TextEnd(open_part.id) if is_text else ReasoningEnd(open_part.id, self._thought())
+        self._opened_at = None
         self.note([end])
         return [end]
+
+    def _thought(self) -> ProviderMetadata | None:
+        if self._opened_at is None:
+            return None
+        # Clocks are set back.
+        return ProviderMetadata(Thought(max(0, self._clock() - self._opened_at)))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.kit.clock import Millis
 from penstock.providers.base import Delta, Finish, Handle, Reasoning, Text, ToolArgs, ToolStart, Usage
 from penstock.runs.events import (
     Call,
@@ -24,7 +25,7 @@ from penstock.runs.events import (
     TokenCount,
     ToolCall,
 )
-from penstock.runs.fold import CallPart, Fold, ReasoningPart, TextPart, fold
+from penstock.runs.fold import CallPart, Fold, ReasoningPart, TextPart, fold, replay
 from penstock.runs.narrate import Narrator
 
 BATCHES = st.lists(
@@ -39,8 +40,21 @@ BATCHES = st.lists(
 START = Start("m", RunRef("c", "r"))
 
 
+class Ticks:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_000
+
+    def __call__(self) -> Millis:
+        return Millis(self.now)
+
+
+TICKS = Ticks()
+
+
 def begun() -> Narrator:
-    narrator = Narrator(Fold())
+    narrator = Narrator(Fold(), TICKS)
     narrator.note([START, StartStep()])
     return narrator
 
@@ -120,7 +134,7 @@ def test_a_narrator_goes_on_from_what_another_left_in_the_log(
     """A7: a take-over that continues leaves a log as if one worker had written it."""
     first = begun()
     events: list[RunEvent] = [START, StartStep(), *(event for batch in before for event in first.tell(batch))]
-    second = Narrator(fold(events))
+    second = Narrator(fold(events), TICKS)
     for batch in after:
         events += second.tell(batch)
     events += second.close_step()
@@ -138,7 +152,7 @@ def test_a_narrator_begins_the_step_again_after_a_restart(before: list[list[Delt
     """EV7: the log keeps the rules, and the message has one copy."""
     first = begun()
     events: list[RunEvent] = [START, StartStep(), *(event for batch in before for event in first.tell(batch))]
-    second = Narrator(fold(events))
+    second = Narrator(fold(events), TICKS)
     restart = Restart(RestartPoint(f"{2:016d}", 2), transient=True)
     second.note([restart])
     events.append(restart)
@@ -179,6 +193,39 @@ def test_reasoning_and_text_are_parts_of_their_own_in_the_order_they_came() -> N
         (ReasoningPart, "oh"),
         (TextPart, "c"),
     ]
+
+
+def test_reasoning_tells_how_long_it_took_in_the_log_and_in_what_goes_on_from_it() -> None:
+    """F2, EV3, EV8: from its first word to what comes after it, never less than nothing."""
+    clock = Ticks()
+    narrator = Narrator(Fold(), clock)
+    for seconds, delta in (
+        (0, Reasoning("h")),
+        (4, Reasoning("m")),
+        (2, Text("a")),
+        (5, Reasoning("oh")),
+        (-9, Text("b")),
+    ):
+        clock.now += seconds * 1000
+        narrator.tell([delta])
+    narrator.close_step()
+    assert _durations(narrator.folded) == [6_000, 0]
+    assert _durations(fold(replay(narrator.folded.parts))) == [6_000, 0]
+
+
+def test_reasoning_that_another_worker_began_tells_no_time() -> None:
+    """A7, EV3: nobody knows how long the pause between them was."""
+    first = begun()
+    events: list[RunEvent] = [START, StartStep(), *first.tell([Reasoning("h")])]
+    second = Narrator(fold(events), Ticks())
+    events += second.tell([Reasoning("m"), Text("a"), Reasoning("oh")])
+    second.close_step()
+    assert _durations(second.folded) == [None, 0]
+
+
+def _durations(folded: Fold) -> list[int | None]:
+    thoughts = [part for part in folded.parts if isinstance(part, ReasoningPart)]
+    return [part.metadata.penstock.duration_ms if part.metadata else None for part in thoughts]
 
 
 def test_calls_of_tools_are_told_whole_between_parts() -> None:

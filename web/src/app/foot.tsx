@@ -14,17 +14,17 @@ import { Skeleton } from '@/ui/placeholder'
 export function Foot() {
   const { data: me, error, refetch } = useMe()
   return (
-    <div className="-mx-3 -mb-3 border-t border-line px-2 py-2">
+    <div data-testid="foot" className="-mx-3 -mb-3 border-t border-line px-2 py-2">
       {me ? (
         <>
           <Hint me={me} />
           <Account me={me} />
         </>
       ) : error ? (
-        <div className="flex items-center justify-between gap-2 p-2 text-sm text-muted">
+        <div role="alert" className="flex items-center justify-between gap-2 p-2 text-sm text-muted">
           Who you are could not be asked.
-          <Button icon="again" onClick={() => void refetch()}>
-            Again
+          <Button icon="again" className="shrink-0" onClick={() => void refetch()}>
+            Try again
           </Button>
         </div>
       ) : (

@@ -14,6 +14,10 @@ const visits = new Visits(watchVisibility(document))
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root.')
 
+addEventListener('pagehide', () => {
+  visits.current.get().conversations.keepUnsent()
+})
+
 createRoot(root).render(
   <StrictMode>
     <Boundary>

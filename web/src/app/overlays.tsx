@@ -1,10 +1,15 @@
-import { Suspense, lazy, useEffect, useSyncExternalStore } from 'react'
+import { Suspense, useEffect, useSyncExternalStore } from 'react'
 import { useLocation } from 'wouter'
+import { sentence } from '@/api/errors'
 import { taskOf } from '@/lib/keys'
 import { Signal } from '@/lib/signal'
+import { late } from '@/ui/late'
+import { RetryLine } from '@/ui/placeholder'
+import { Sheet } from '@/ui/sheet'
+import { FetchBoundary } from './boundary'
 
-const Palette = lazy(() => import('@/features/palette/palette'))
-const Shortcuts = lazy(() => import('@/features/palette/shortcuts'))
+const Palette = late(() => import('@/features/palette/palette'))
+const Shortcuts = late(() => import('@/features/palette/shortcuts'))
 
 type Overlay = 'palette' | 'shortcuts'
 
@@ -18,7 +23,7 @@ export function openPalette(): void {
 /** Hears the keys of the whole app. */
 export function Overlays() {
   const shown = useSyncExternalStore(overlay.subscribe, overlay.get)
-  const [, navigate] = useLocation()
+  const [page, navigate] = useLocation()
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const task = event.defaultPrevented || event.isComposing ? undefined : taskOf(event, isTyping(event.target))
@@ -39,17 +44,28 @@ export function Overlays() {
     overlay.set(undefined)
   }
   return (
-    <Suspense>
-      {shown === 'palette' && (
-        <Palette
-          onClose={close}
-          onHelp={() => {
-            overlay.set('shortcuts')
-          }}
-        />
-      )}
-      {shown === 'shortcuts' && <Shortcuts onClose={close} />}
-    </Suspense>
+    <FetchBoundary
+      page={`${page} ${shown ?? ''}`}
+      fallback={(onRetry) =>
+        shown && (
+          <Sheet title="This could not be loaded" onClose={close}>
+            <RetryLine message={sentence(undefined)} onRetry={onRetry} />
+          </Sheet>
+        )
+      }
+    >
+      <Suspense>
+        {shown === 'palette' && (
+          <Palette
+            onClose={close}
+            onHelp={() => {
+              overlay.set('shortcuts')
+            }}
+          />
+        )}
+        {shown === 'shortcuts' && <Shortcuts onClose={close} />}
+      </Suspense>
+    </FetchBoundary>
   )
 }
 

@@ -1,51 +1,62 @@
-import { Suspense, lazy } from 'react'
-import { Route, Switch } from 'wouter'
+import { Suspense } from 'react'
+import { Route, Switch, useLocation } from 'wouter'
+import { sentence } from '@/api/errors'
 import { ChatScreen } from '@/features/chat/chat'
 import { Home } from '@/features/home/home'
+import { late } from '@/ui/late'
 import { Missing } from '@/ui/missing'
-import { Skeleton } from '@/ui/placeholder'
+import { RetryNotice, Skeleton } from '@/ui/placeholder'
+import { FetchBoundary } from './boundary'
 
-const SignIn = lazy(() => import('@/features/auth/signin'))
-const SignUp = lazy(() => import('@/features/auth/signup'))
-const Settings = lazy(() => import('@/features/settings/settings'))
-const Projects = lazy(() => import('@/features/projects/list'))
-const Project = lazy(() => import('@/features/projects/project'))
-const Inbox = lazy(() => import('@/features/admin/inbox'))
+const SignIn = late(() => import('@/features/auth/signin'))
+const SignUp = late(() => import('@/features/auth/signup'))
+const Settings = late(() => import('@/features/settings/settings'))
+const Projects = late(() => import('@/features/projects/list'))
+const Project = late(() => import('@/features/projects/project'))
+const Inbox = late(() => import('@/features/admin/inbox'))
 
 export function Router() {
+  const [page] = useLocation()
   return (
-    <Suspense fallback={<Loading />}>
-      <Switch>
-        <Route path="/">
-          <Home mode="chat" />
-        </Route>
-        <Route path="/ask">
-          <Home mode="build" />
-        </Route>
-        <Route path="/chats/:chatId">{({ chatId }) => <ChatScreen key={chatId} chatId={chatId} />}</Route>
-        <Route path="/projects">
-          <Projects />
-        </Route>
-        <Route path="/projects/:projectId">
-          {({ projectId }) => <Project key={projectId} projectId={projectId} />}
-        </Route>
-        <Route path="/sign-in">
-          <SignIn />
-        </Route>
-        <Route path="/sign-up">
-          <SignUp />
-        </Route>
-        <Route path="/settings">
-          <Settings />
-        </Route>
-        <Route path="/admin/errors">
-          <Inbox />
-        </Route>
-        <Route>
-          <Missing />
-        </Route>
-      </Switch>
-    </Suspense>
+    <FetchBoundary
+      page={page}
+      fallback={(onRetry) => (
+        <RetryNotice title="This page could not be loaded" message={sentence(undefined)} onRetry={onRetry} />
+      )}
+    >
+      <Suspense fallback={<Loading />}>
+        <Switch>
+          <Route path="/">
+            <Home mode="chat" />
+          </Route>
+          <Route path="/ask">
+            <Home mode="build" />
+          </Route>
+          <Route path="/chats/:chatId">{({ chatId }) => <ChatScreen key={chatId} chatId={chatId} />}</Route>
+          <Route path="/projects">
+            <Projects />
+          </Route>
+          <Route path="/projects/:projectId">
+            {({ projectId }) => <Project key={projectId} projectId={projectId} />}
+          </Route>
+          <Route path="/sign-in">
+            <SignIn />
+          </Route>
+          <Route path="/sign-up">
+            <SignUp />
+          </Route>
+          <Route path="/settings">
+            <Settings />
+          </Route>
+          <Route path="/admin/errors">
+            <Inbox />
+          </Route>
+          <Route>
+            <Missing />
+          </Route>
+        </Switch>
+      </Suspense>
+    </FetchBoundary>
   )
 }
 

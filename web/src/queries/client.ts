@@ -7,5 +7,11 @@ function isWorthRetrying(failures: number, error: Error): boolean {
 }
 
 export function createQueryClient(): QueryClient {
-  return new QueryClient({ defaultOptions: { queries: { retry: isWorthRetrying } } })
+  return new QueryClient({
+    defaultOptions: {
+      // Where nothing is reached people are told so, rather than kept waiting until something is.
+      queries: { retry: isWorthRetrying, networkMode: 'always', refetchOnReconnect: true },
+      mutations: { networkMode: 'always' },
+    },
+  })
 }

@@ -100,6 +100,13 @@ export class Conversation {
     if (message) await this.submit(message, body)
   }
 
+  /** The text of the message that could not be sent; empty where there is none. */
+  get unsent(): string {
+    const id = this.local.get().failed?.id
+    const message = this.chat.messages.find((shown) => shown.id === id)
+    return message ? textOf(message) : ''
+  }
+
   discard(messageId: string): void {
     this.chat.messages = this.chat.messages.filter(({ id }) => id !== messageId)
     this.chat.clearError()

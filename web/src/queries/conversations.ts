@@ -1,6 +1,7 @@
 import { useChat } from '@ai-sdk/react'
 import type { QueryClient } from '@tanstack/react-query'
 import { createContext, use, useEffect, useSyncExternalStore } from 'react'
+import { readDraft, writeDraft } from '@/lib/drafts'
 import type { Signal } from '@/lib/signal'
 import type { Message, Status } from '@/streams/message'
 import { refreshChat } from './chats'
@@ -73,6 +74,13 @@ export class Conversations {
     const conversation = this.byChat.get(chatId)
     this.byChat.delete(chatId)
     void conversation?.release()
+  }
+
+  /** What could not be sent is in this page alone. Whoever loads the page again finds it in the composer. */
+  keepUnsent(): void {
+    for (const [chatId, { unsent }] of this.byChat) {
+      if (unsent !== '' && readDraft(chatId) === '') writeDraft(chatId, unsent)
+    }
   }
 
   /** Lets go of everything. The runs go on. */

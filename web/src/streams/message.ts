@@ -1,4 +1,4 @@
-import type { FileUIPart, UIMessage } from 'ai'
+import type { FileUIPart, ReasoningUIPart, UIMessage } from 'ai'
 import type { Message as Stored } from '@/api/client'
 
 /** MS4 */
@@ -39,6 +39,25 @@ export interface Metadata {
 }
 
 export type Message = UIMessage<Metadata>
+
+/** How long the model thought, where the server knows (EV3). */
+export function durationOf({ providerMetadata }: Pick<ReasoningUIPart, 'providerMetadata'>): number | undefined {
+  const milliseconds = providerMetadata?.['penstock']?.['durationMs']
+  return typeof milliseconds === 'number' ? milliseconds : undefined
+}
+
+/** A call of a tool that the model asked whoever asked it to make. */
+export interface ToolCall {
+  name: string
+  /** JSON text as the model wrote it: models err. */
+  arguments: string
+}
+
+/** The call in a `data-tool-call` part (EV9). */
+export function callOf(data: unknown): ToolCall | undefined {
+  const { name, arguments: text } = (data ?? {}) as Partial<Record<keyof ToolCall, unknown>>
+  return typeof name === 'string' && typeof text === 'string' ? { name, arguments: text } : undefined
+}
 
 /** Something that is attached to a message. */
 export type FilePart = Pick<FileUIPart, 'type' | 'mediaType' | 'url'> & { filename?: string }

@@ -20,7 +20,7 @@ interface ActionsProps {
 /** A menu of what can be done: arrows move through it, and what is chosen closes it. */
 export function Actions({ children, ...rest }: ActionsProps) {
   return (
-    <Popover {...rest} focus={enabled} className="max-h-[min(26rem,70dvh)] min-w-52 overflow-y-auto p-1.5">
+    <Popover {...rest} focus={enabled} className="max-h-[min(26rem,100%-0.6rem)] min-w-52 overflow-y-auto p-1.5">
       {(close) => <Entries onClose={close}>{children}</Entries>}
     </Popover>
   )

@@ -26,15 +26,29 @@ export function Notice({ title, children, action }: NoticeProps) {
 
 export function RetryNotice({ title, message, onRetry }: { title: string; message: string; onRetry: () => void }) {
   return (
-    <Notice
-      title={title}
-      action={
-        <Button kind="primary" icon="again" onClick={onRetry}>
-          Try again
-        </Button>
-      }
-    >
+    <div role="alert" className="flex flex-1">
+      <Notice
+        title={title}
+        action={
+          <Button kind="primary" icon="again" onClick={onRetry}>
+            Try again
+          </Button>
+        }
+      >
+        {message}
+      </Notice>
+    </div>
+  )
+}
+
+/** Stands within a page, where a part of it could not be loaded. */
+export function RetryLine({ message, onRetry }: { message: string; onRetry: () => void }) {
+  return (
+    <div role="alert" className="flex flex-wrap items-center gap-3 text-sm text-danger">
       {message}
-    </Notice>
+      <Button icon="again" className="text-ink" onClick={onRetry}>
+        Try again
+      </Button>
+    </div>
   )
 }

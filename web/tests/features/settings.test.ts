@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest'
+import type { Model } from '@/api/client'
+import { type Provider, abilitiesOf, keyOf, matching, priceOf } from '@/features/settings/catalogue'
 import { deviceOf } from '@/features/settings/device'
 import { paceOf } from '@/features/settings/pace'
 import { expiryOf, scopeOf, scopesOf } from '@/features/settings/scopes'
@@ -41,4 +43,56 @@ it('makes tokens that end when it was said (D1)', () => {
   expect(expiryOf('never', new Date())).toBeNull()
   expect([scopesOf('read'), scopesOf('chat')]).toEqual([['read'], ['chat']])
   expect(scopeOf(['read', 'chat'])).toBe('reads and writes')
+})
+
+const model: Model = {
+  id: 'openai/gpt-large',
+  name: 'GPT Large',
+  provider: 'openai',
+  available: true,
+  isDemo: false,
+  sees: true,
+  capabilities: {
+    contextWindow: 1_048_576,
+    maxOutput: 128_000,
+    reasoning: true,
+    images: true,
+    tools: false,
+    sampling: true,
+    maxTemperature: 2,
+    efforts: null,
+  },
+  price: { input: 1.25, output: 0.075 },
+}
+const provider: Provider = { id: 'openai', name: 'OpenAI', keySource: 'own', needsKey: true, models: [model] }
+
+it('says what a model can do and costs, and nothing of one that nobody has described (F9)', () => {
+  expect(abilitiesOf(model)).toEqual(['1M tokens of context', '128K of answer', 'Reasons', 'Sees pictures'])
+  expect(priceOf(model)).toBe('$1.25 in, $0.075 out')
+  const unknown = { ...model, capabilities: { ...model.capabilities, images: false }, price: null }
+  expect(abilitiesOf(unknown)).toEqual(['Its abilities are not known'])
+  expect(priceOf(unknown)).toBeUndefined()
+})
+
+it('says whose key a provider is asked with (F9)', () => {
+  expect(keyOf(provider)).toBe('Your key')
+  expect(keyOf({ ...provider, keySource: 'house' })).toBe('This server’s key')
+  expect(keyOf({ ...provider, keySource: null })).toBe('No key')
+  expect(keyOf({ ...provider, keySource: null, needsKey: false })).toBeUndefined()
+})
+
+it('finds models by any words of their names, ids and providers (F9)', () => {
+  const small = { ...model, id: 'openai/gpt-small', name: 'GPT Small' }
+  const others: Provider = {
+    ...provider,
+    id: 'demo',
+    name: 'Demo',
+    models: [{ ...model, id: 'demo/tour', name: 'Tour' }],
+  }
+  const providers = [{ ...provider, models: [model, small] }, others]
+  const found = (query: string) => matching(providers, query).flatMap(({ models }) => models.map(({ id }) => id))
+  expect(found('')).toEqual(['openai/gpt-large', 'openai/gpt-small', 'demo/tour'])
+  expect(found('SMALL openai')).toEqual(['openai/gpt-small'])
+  expect(found('demo')).toEqual(['demo/tour'])
+  expect(matching(providers, 'none of them')).toEqual([])
 })

@@ -20,11 +20,15 @@ function read(messageId: string, text: string): void {
   for (const [index, part] of parts.entries()) {
     const utterance = new SpeechSynthesisUtterance(part)
     const isLast = index === parts.length - 1
-    const end = (): void => {
-      if (reading.get() === messageId) reading.set(undefined)
+    // What is cancelled ends with an error as well, when another message may be read already.
+    utterance.onerror = () => {
+      if (reading.get() === messageId) stop()
     }
-    utterance.onerror = end
-    if (isLast) utterance.onend = end
+    if (isLast) {
+      utterance.onend = () => {
+        if (reading.get() === messageId) reading.set(undefined)
+      }
+    }
     speechSynthesis.speak(utterance)
   }
 }

@@ -4,9 +4,10 @@ import type { Message, Status } from '@/streams/message'
 import { Button } from '@/ui/button'
 import { Icon } from '@/ui/icon'
 import { Prose } from '@/ui/prose'
+import { Call } from './call'
 import { remark } from './outcome'
 import { Reasoning } from './reasoning'
-import { sectionsOf } from './sections'
+import { type Section, sectionsOf } from './sections'
 import { Tools } from './tools'
 import { Typing } from './typing'
 import { Versions } from './versions'
@@ -37,13 +38,9 @@ export const Answer = memo(function Answer({ conversation, message, status, isLa
       aria-label="Answer"
       className="group flex flex-col gap-2"
     >
-      {sections.map((section, index) =>
-        section.kind === 'text' ? (
-          <Prose key={index} text={section.text} growing={running} />
-        ) : (
-          <Reasoning key={index} text={section.text} open={section.open && running} />
-        ),
-      )}
+      {sections.map((section, index) => (
+        <Part key={index} section={section} running={running} />
+      ))}
       {running && !hasText && <Typing />}
       {said !== undefined && (
         <Outcome
@@ -74,6 +71,17 @@ export const Answer = memo(function Answer({ conversation, message, status, isLa
     </article>
   )
 })
+
+function Part({ section, running }: { section: Section; running: boolean }) {
+  switch (section.kind) {
+    case 'text':
+      return <Prose text={section.text} growing={running} />
+    case 'reasoning':
+      return <Reasoning text={section.text} open={section.open && running} milliseconds={section.milliseconds} />
+    case 'call':
+      return <Call call={section.call} />
+  }
+}
 
 interface OutcomeProps {
   text: string

@@ -1,4 +1,4 @@
-import { Suspense, lazy, useEffect } from 'react'
+import { Suspense, useEffect } from 'react'
 import { useLocation } from 'wouter'
 import type { ChatDetail } from '@/api/client'
 import { isNotFound, sentence } from '@/api/errors'
@@ -12,6 +12,7 @@ import { useMessageLimit } from '@/queries/me'
 import { useModelChoice } from '@/queries/models'
 import { useChatSettings } from '@/queries/settings'
 import type { FilePart } from '@/streams/message'
+import { late } from '@/ui/late'
 import { ModelPicker } from '@/ui/picker'
 import { RetryNotice } from '@/ui/placeholder'
 import { useStick } from '@/ui/stick'
@@ -25,7 +26,7 @@ import { Line } from './line'
 import { Announcer, Aside, Jump, Loading, Reconnecting, TemporaryNotice, Trouble, Unknown } from './notices'
 import { More, Thread } from './thread'
 
-const ContextSheet = lazy(() => import('../composer/contextsheet'))
+const ContextSheet = late(() => import('../composer/contextsheet'))
 
 export function ChatScreen({ chatId }: { chatId: string }) {
   const conversation = useConversations().of(chatId)

@@ -1,8 +1,9 @@
-import { Suspense, lazy, useState } from 'react'
+import { Suspense, useState } from 'react'
+import { late } from '@/ui/late'
 import { Badge } from '@/ui/badge'
 import { IconButton } from '@/ui/button'
 
-const ShareSheet = lazy(() => import('../sharing/share'))
+const ShareSheet = late(() => import('../sharing/share'))
 
 interface HeaderProps {
   chatId: string

@@ -1,18 +1,20 @@
-import { type ClipboardEvent, type KeyboardEvent, type ReactNode, Suspense, lazy, useState } from 'react'
+import { type ClipboardEvent, type KeyboardEvent, type ReactNode, Suspense, useState } from 'react'
 import { bringsFiles, isTooLongToType } from '@/lib/attaching'
 import type { Settings } from '@/lib/settings'
 import type { Model } from '@/api/client'
 import type { FilePart } from '@/streams/message'
+import { late } from '@/ui/late'
 import { Action, Actions } from '@/ui/actions'
 import { useAttaching, useDrop } from './attaching'
 import { Count, InterruptButton, SendButton, StopButton } from './buttons'
+import { ModelNote } from './modelnote'
 import { SlashForm, SlashMenu } from './slashmenu'
 import { useSlash } from './slash'
 import { useAutoSize, useDraft } from './text'
 import { AttachButton, DropHint, Tray } from './tray'
 import { Voice } from './voice'
 
-const SettingsSheet = lazy(() => import('./settings'))
+const SettingsSheet = late(() => import('./settings'))
 
 /** From this part of the limit on the characters are counted. */
 const nearly = 0.9
@@ -37,6 +39,8 @@ interface ComposerProps {
   onSettings: (settings: Settings) => void
   /** How full the model's context is with this text. */
   gauge?: (text: string, files: readonly FilePart[]) => ReactNode
+  /** Shows what would be sent with this text, where no gauge does. */
+  onLook?: (text: string) => void
   onSend: (text: string, urgency: Urgency, clear: () => void, files: readonly FilePart[]) => void
   /** Pictures and texts can go along. */
   attachable?: boolean
@@ -53,7 +57,7 @@ export function Composer({
   attachable = false,
   ...rest
 }: ComposerProps) {
-  const { picker, model, settings, onSettings, gauge, onSend, onStop } = rest
+  const { picker, model, settings, onSettings, gauge, onLook, onSend, onStop } = rest
   const [text, setText, forget] = useDraft(draft)
   const [tuning, setTuning] = useState(false)
   const area = useAutoSize(text)
@@ -149,6 +153,16 @@ export function Composer({
               >
                 Settings of the model
               </Action>
+              {onLook && (
+                <Action
+                  icon="info"
+                  onSelect={() => {
+                    onLook(text)
+                  }}
+                >
+                  See what will be sent
+                </Action>
+              )}
             </Actions>
             {attachable && <AttachButton onFiles={attaching.add} />}
             {picker}
@@ -169,6 +183,7 @@ export function Composer({
           </div>
         </div>
       </form>
+      <ModelNote />
       <SlashForm slash={slash} />
       {tuning && (
         <Suspense>

@@ -9,6 +9,9 @@ export interface Slash {
   found: Template[] | undefined
   /** There are no templates at all yet. */
   isEmpty: boolean
+  /** Why there is nothing to choose from, where something went wrong. */
+  error: Error | undefined
+  retry: () => void
   active: number
   /** The template whose variables are asked for. */
   filling: Template | undefined
@@ -23,7 +26,7 @@ export interface Slash {
 /** What a slash at the beginning of a message offers. */
 export function useSlash(text: string, setText: (text: string) => void): Slash {
   const query = slashQuery(text)
-  const { data: templates } = useTemplates(query !== undefined)
+  const { data: templates, error, refetch } = useTemplates(query !== undefined)
   const [place, setPlace] = useState({ query, active: 0 })
   const [left, setLeft] = useState<string>()
   const [filling, setFilling] = useState<Template>()
@@ -58,6 +61,9 @@ export function useSlash(text: string, setText: (text: string) => void): Slash {
     id,
     found,
     isEmpty,
+    // Behind more than a slash stands what somebody wants to say.
+    error: query === '' && !templates && error ? error : undefined,
+    retry: () => void refetch(),
     active,
     filling,
     aria: found ? { 'aria-autocomplete': 'list', 'aria-controls': id, 'aria-activedescendant': `${id}-${active}` } : {},

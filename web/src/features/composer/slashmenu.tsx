@@ -1,16 +1,27 @@
-import { Suspense, lazy } from 'react'
+import { Suspense } from 'react'
 import { Link } from 'wouter'
+import { sentence } from '@/api/errors'
+import { late } from '@/ui/late'
 import { Badge } from '@/ui/badge'
+import { RetryLine } from '@/ui/placeholder'
 import type { Slash } from './slash'
 
-const Filling = lazy(() => import('./filling'))
+const Filling = late(() => import('./filling'))
+
+const panel =
+  'absolute inset-x-0 bottom-full z-10 mb-2 overflow-hidden rounded-2xl border border-line bg-surface shadow-lg'
 
 /** The templates that fit what was typed, above the composer. */
-export function SlashMenu({ slash: { id, found, isEmpty, active, choose } }: { slash: Slash }) {
+export function SlashMenu({ slash: { id, found, isEmpty, error, retry, active, choose } }: { slash: Slash }) {
   return (
     <>
+      {error && (
+        <div className={`${panel} px-4 py-3`}>
+          <RetryLine message={`Your templates could not be loaded. ${sentence(error)}`} onRetry={retry} />
+        </div>
+      )}
       {found && (
-        <div className="absolute inset-x-0 bottom-full z-10 mb-2 overflow-hidden rounded-2xl border border-line bg-surface shadow-lg">
+        <div className={panel}>
           {isEmpty && (
             <p className="px-4 py-3 text-sm text-muted">
               You have no templates yet.{' '}

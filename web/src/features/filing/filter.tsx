@@ -43,7 +43,7 @@ export function Filter({ which, onChoose }: FilterProps) {
 }
 
 function Choices({ which, onChoose }: FilterProps) {
-  const { data: tags } = useTags()
+  const { data: tags, error } = useTags()
   const choice = (name: string, goal: Which, about?: string) => (
     <Action
       key={name}
@@ -60,6 +60,12 @@ function Choices({ which, onChoose }: FilterProps) {
     <>
       {choice('All chats', {})}
       {choice('Archive', { archived: true })}
+      {!tags && error && (
+        // Opening the menu anew asks again.
+        <p role="alert" className="px-2.5 py-1.5 text-xs text-danger">
+          Your tags could not be loaded.
+        </p>
+      )}
       {tags && tags.length > 0 && (
         <ActionGroup title="Tags">
           {tags.map(({ name, chats }) => choice(name, { tag: name }, String(chats)))}

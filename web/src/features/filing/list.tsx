@@ -71,7 +71,7 @@ function More({ busy, onReach }: { busy: boolean; onReach: () => void }) {
 
 export function Failed({ message, onRetry }: { message: string; onRetry: () => void }) {
   return (
-    <div role="alert" className="flex flex-col items-start gap-2 px-2 text-sm text-muted">
+    <div role="alert" className="mb-4 flex flex-col items-start gap-2 px-2 text-sm text-muted">
       <p>{message}</p>
       <Button icon="again" onClick={onRetry}>
         Try again

@@ -5,6 +5,7 @@ import { useFolders } from '@/queries/folders'
 import { Button } from '@/ui/button'
 import { Outcome } from '@/ui/field'
 import { Icon } from '@/ui/icon'
+import { RetryLine } from '@/ui/placeholder'
 import { Sheet } from '@/ui/sheet'
 import { FolderForm } from './folderform'
 
@@ -22,7 +23,7 @@ interface MoverProps {
 
 /** Asks for a folder. */
 export function Mover({ title, here, moving, busy, error, onMove, onClose }: MoverProps) {
-  const { data } = useFolders()
+  const { data, error: missing, refetch } = useFolders()
   const [adding, setAdding] = useState(false)
   const goals = goalsFor(data?.items ?? [], moving)
   if (adding) {
@@ -61,6 +62,7 @@ export function Mover({ title, here, moving, busy, error, onMove, onClose }: Mov
           />
         ))}
       </ul>
+      {!data && missing && <RetryLine message={sentence(missing)} onRetry={() => void refetch()} />}
       <Button
         icon="plus"
         className="mt-4"

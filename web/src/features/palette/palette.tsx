@@ -6,6 +6,7 @@ import { useChats } from '@/queries/chats'
 import { isWorthFinding, useFound } from '@/queries/search'
 import { Dialog } from '@/ui/dialog'
 import { Icon } from '@/ui/icon'
+import { RetryLine } from '@/ui/placeholder'
 import { toggleTheme } from '@/ui/theme'
 import { type Command, type Entry, entriesFor, titles } from './entries'
 import { Row } from './row'
@@ -98,8 +99,13 @@ export default function Palette({ onClose, onHelp }: PaletteProps) {
             />
           ))}
         </ul>
+        {found.error && (
+          <div className="px-5 py-3">
+            <RetryLine message={sentence(found.error)} onRetry={() => void found.refetch()} />
+          </div>
+        )}
         <p role="status" className="px-5 pb-3 text-sm text-muted empty:hidden">
-          {found.error ? sentence(found.error) : entries.length === 0 && !found.isFetching ? 'Nothing is found.' : ''}
+          {entries.length === 0 && !found.error && !found.isFetching ? 'Nothing is found.' : ''}
         </p>
       </div>
     </Dialog>

@@ -1,7 +1,7 @@
 import { type ReactNode, useId, useState } from 'react'
 import { sentence } from '@/api/errors'
 import { Button } from '@/ui/button'
-import { Skeleton } from '@/ui/placeholder'
+import { RetryLine, Skeleton } from '@/ui/placeholder'
 
 interface SectionProps {
   /** Where links lead to. */
@@ -54,16 +54,7 @@ const few = 6
 /** A list in all its states: on its way, failed, empty, and longer than one wants to see. */
 export function Rows<T extends { id: string }>({ items, error, onRetry, empty, noun, children }: RowsProps<T>) {
   const [all, setAll] = useState(false)
-  if (!items && error) {
-    return (
-      <div role="alert" className="flex flex-wrap items-center gap-3 text-sm text-danger">
-        {sentence(error)}
-        <Button icon="again" className="text-ink" onClick={onRetry}>
-          Try again
-        </Button>
-      </div>
-    )
-  }
+  if (!items && error) return <RetryLine message={sentence(error)} onRetry={onRetry} />
   if (!items) {
     return (
       <div role="status" aria-label={`Loading ${noun}`} className="flex flex-col gap-3">

@@ -8,6 +8,7 @@ import { Appearance } from './appearance'
 import { Deletion } from './deletion'
 import { Keys } from './keys'
 import { Links } from './links'
+import { Models } from './models'
 import { PasswordForm } from './password'
 import { ProfileForm } from './profile'
 import { Section } from './section'
@@ -55,12 +56,20 @@ function Sections({ me }: { me: Me }) {
       </Section>
       {me.kind !== 'anonymous' && (
         <Section
+          id="keys"
           title="Keys"
           about="Your own keys for providers. They are used before those of this server, and shown to nobody."
         >
           <Keys />
         </Section>
       )}
+      <Section
+        id="models"
+        title="Models"
+        about="What can be asked here, and what a new chat begins with in this browser."
+      >
+        <Models me={me} />
+      </Section>
       <Section
         id="templates"
         title="Templates"

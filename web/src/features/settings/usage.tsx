@@ -2,23 +2,13 @@ import type { Usage } from '@/api/client'
 import { sentence } from '@/api/errors'
 import { timeOf } from '@/lib/times'
 import { type Allowance, allowanceOf, useUsage } from '@/queries/usage'
-import { Button } from '@/ui/button'
-import { Skeleton } from '@/ui/placeholder'
+import { RetryLine, Skeleton } from '@/ui/placeholder'
 import { When } from '@/ui/when'
 import { paceOf } from './pace'
 
 export function UsageReport() {
   const { data, error, refetch } = useUsage()
-  if (!data && error) {
-    return (
-      <div role="alert" className="flex flex-wrap items-center gap-3 text-sm text-danger">
-        {sentence(error)}
-        <Button icon="again" className="text-ink" onClick={() => void refetch()}>
-          Try again
-        </Button>
-      </div>
-    )
-  }
+  if (!data && error) return <RetryLine message={sentence(error)} onRetry={() => void refetch()} />
   if (!data) {
     return (
       <div role="status" aria-label="Loading your usage">

@@ -5,6 +5,7 @@ import { useCreateShare, useShares } from '@/queries/shares'
 import { Button } from '@/ui/button'
 import { CopyButton } from '@/ui/copy'
 import { Field, Outcome, Select } from '@/ui/field'
+import { RetryLine } from '@/ui/placeholder'
 import { Sheet } from '@/ui/sheet'
 import { endOf, endings } from './endings'
 import { ShareRow } from './row'
@@ -12,11 +13,15 @@ import { ShareRow } from './row'
 /** Makes links to a chat as it is now, and takes them back. */
 export default function ShareSheet({ chatId, onClose }: { chatId: string; onClose: () => void }) {
   const [made, setMade] = useState<MadeShare>()
-  const { data: shares, error } = useShares(chatId)
+  const { data: shares, error, refetch } = useShares(chatId)
   return (
     <Sheet title="Share this chat" wide onClose={onClose}>
       {made ? <Made share={made} /> : <ShareForm chatId={chatId} onMade={setMade} />}
-      {error && <Outcome error={sentence(error)} />}
+      {!shares && error && (
+        <div className="mt-7">
+          <RetryLine message={sentence(error)} onRetry={() => void refetch()} />
+        </div>
+      )}
       {shares && shares.length > 0 && (
         <section className="mt-7">
           <h3 className="mb-2 text-sm font-medium">Links to this chat</h3>
