@@ -64,6 +64,15 @@ def test_an_api_is_built_changed_compared_and_restored(
     expect(page.get_by_test_id("code")).to_contain_text("app/main.py")
     check_access(page)
 
+    page.get_by_test_id("composer-input").fill("What does app/main.py do?")
+    page.get_by_test_id("composer-more").click()
+    page.get_by_role("menuitem", name="See what will be sent").click()
+    sheet = page.get_by_role("dialog", name="What will be sent")
+    expect(sheet.get_by_role("listitem").first).to_contain_text("What does app/main.py do?")
+    expect(sheet.get_by_role("listitem").filter(has_text="app/main.py").last).to_contain_text("named by the prompt")
+    check_access(page)
+    sheet.get_by_role("button", name="Close").click()
+
     send(page, "Add search to it")
     wait_until_made(page, 2)
     expect(page.get_by_test_id("version-select")).to_have_value("2")

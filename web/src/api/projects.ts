@@ -14,6 +14,8 @@ import type {
   NewProject,
   NewVersion,
   PreviewShape as Preview,
+  ProjectContextBody,
+  ProjectContextShape as ProjectContext,
   ProjectDetail,
   ProjectPage,
   VersionDetail,
@@ -21,7 +23,17 @@ import type {
 } from './generated/types.gen'
 
 export type { BegunVersion, Change, ContractComparison, FileDiff, FileList, NewProject, NewVersion }
-export type { Preview, ProjectDetail, ProjectMessage, StoredCheck, StoredFile, Version, VersionDetail }
+export type {
+  Preview,
+  ProjectContext,
+  ProjectContextBody,
+  ProjectDetail,
+  ProjectMessage,
+  StoredCheck,
+  StoredFile,
+  Version,
+  VersionDetail,
+}
 
 const strict = { throwOnError: true } as const
 
@@ -72,6 +84,15 @@ export async function getVersions(projectId: string, signal: AbortSignal): Promi
     cursor = data.nextCursor ?? undefined
   } while (cursor !== undefined)
   return versions.sort((a, b) => b.ordinal - a.ordinal)
+}
+
+/** What a model would be shown if the next version were asked for now. Nothing is sent to it. */
+export async function previewProjectContext(
+  projectId: string,
+  body: ProjectContextBody,
+  signal: AbortSignal,
+): Promise<ProjectContext> {
+  return (await sdk.previewProjectContext({ ...strict, signal, path: { project_id: projectId }, body })).data
 }
 
 export async function createVersion(projectId: string, body: NewVersion, key: string): Promise<BegunVersion> {

@@ -1,15 +1,25 @@
 import { useQuery } from '@tanstack/react-query'
 import { type ContextBody, previewContext } from '@/api/context'
+import { type ProjectContextBody, previewProjectContext } from '@/api/projects'
 import type { Message } from '@/streams/message'
 import { textOf } from './messages'
 
 /** Asked anew each time somebody looks. */
+const fresh = { staleTime: 0, gcTime: 0 } as const
+
 export function useContextPreview(chatId: string, body: ContextBody) {
   return useQuery({
     queryKey: ['context', chatId, body],
     queryFn: ({ signal }) => previewContext(chatId, body, signal),
-    staleTime: 0,
-    gcTime: 0,
+    ...fresh,
+  })
+}
+
+export function useProjectContextPreview(projectId: string, body: ProjectContextBody) {
+  return useQuery({
+    queryKey: ['context', projectId, body],
+    queryFn: ({ signal }) => previewProjectContext(projectId, body, signal),
+    ...fresh,
   })
 }
 

@@ -1,12 +1,9 @@
 import type { Context, ContextBody, ContextItem } from '@/api/context'
-import { sentence } from '@/api/errors'
 import { useContextPreview } from '@/queries/context'
 import { textOf } from '@/queries/messages'
 import type { Message } from '@/streams/message'
-import { Button } from '@/ui/button'
 import { Icon } from '@/ui/icon'
-import { Skeleton } from '@/ui/placeholder'
-import { Sheet } from '@/ui/sheet'
+import { Meter, Row, SentSheet } from './sent'
 
 interface ContextSheetProps {
   chatId: string
@@ -20,24 +17,9 @@ interface ContextSheetProps {
 export default function ContextSheet({ chatId, body, messages, onClose }: ContextSheetProps) {
   const { data, error, refetch } = useContextPreview(chatId, body)
   return (
-    <Sheet title="What will be sent" wide onClose={onClose}>
-      {data ? (
-        <Preview context={data} body={body} messages={messages} />
-      ) : error ? (
-        <div role="alert" className="flex flex-wrap items-center gap-3 text-sm text-danger">
-          {sentence(error)}
-          <Button icon="again" className="text-ink" onClick={() => void refetch()}>
-            Try again
-          </Button>
-        </div>
-      ) : (
-        <div role="status" aria-label="Loading what will be sent" className="flex flex-col gap-3 pb-2">
-          <Skeleton className="h-2 w-full" />
-          <Skeleton className="h-10 w-full" />
-          <Skeleton className="h-10 w-full" />
-        </div>
-      )}
-    </Sheet>
+    <SentSheet error={error} onRetry={() => void refetch()} onClose={onClose}>
+      {data && <Preview context={data} body={body} messages={messages} />}
+    </SentSheet>
   )
 }
 
@@ -47,24 +29,13 @@ function Preview({ context: { window: room, budget, used, summary, messages: ite
   const texts = new Map(messages.map((message) => [message.id, message]))
   const left = items.filter(({ reason }) => reason === 'no-room').length
   const summarised = items.filter(({ reason }) => reason === 'summarised').length
-  const share = (tokens: number): string => `${Math.min(100, (100 * tokens) / room)}%`
   return (
     <>
       <p className="text-sm tabular-nums">
         About {used.toLocaleString()} of {budget.toLocaleString()} tokens
         <span className="text-muted"> that fit beside the answer; the model can take {room.toLocaleString()}.</span>
       </p>
-      <div
-        role="meter"
-        aria-label="Used of the context"
-        aria-valuemin={0}
-        aria-valuemax={room}
-        aria-valuenow={used}
-        className="relative mt-3 h-2 overflow-hidden rounded-full bg-line"
-      >
-        <div className="absolute inset-y-0 start-0 rounded-full bg-accent" style={{ width: share(used) }} />
-        <div className="absolute inset-y-0 w-0.5 bg-muted" style={{ insetInlineStart: share(budget) }} />
-      </div>
+      <Meter used={used} budget={budget} room={room} />
       {left > 0 && (
         <p className="mt-3 flex items-start gap-2 rounded-lg bg-warn-soft px-3.5 py-2.5 text-sm text-warn">
           <Icon name="warning" className="mt-0.5 size-4" />
@@ -96,16 +67,6 @@ function Preview({ context: { window: room, budget, used, summary, messages: ite
         })}
       </ol>
     </>
-  )
-}
-
-function Row({ role, text, note, isSent }: { role: string; text: string; note: string; isSent: boolean }) {
-  return (
-    <div className={`flex items-baseline gap-3 py-2.5 text-sm ${isSent ? '' : 'text-muted'}`}>
-      <span className="w-24 shrink-0 text-muted">{role}</span>
-      <span className={`min-w-0 flex-1 truncate ${isSent ? '' : 'line-through'}`}>{text || 'Nothing'}</span>
-      <span className="shrink-0 text-xs text-muted tabular-nums">{note}</span>
-    </div>
   )
 }
 

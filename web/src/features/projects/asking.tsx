@@ -1,3 +1,4 @@
+import { Suspense, useState } from 'react'
 import type { ProjectDetail, Version } from '@/api/projects'
 import { sentence } from '@/api/errors'
 import { fitting } from '@/lib/settings'
@@ -6,8 +7,11 @@ import { useModelChoice } from '@/queries/models'
 import { useCreateVersion, useStopVersion } from '@/queries/projects'
 import { useDraftSettings } from '@/queries/settings'
 import { Composer, type Urgency } from '../composer/composer'
+import { late } from '@/ui/late'
 import { ModelPicker } from '@/ui/picker'
 import type { Viewing } from './view'
+
+const ProjectSentSheet = late(() => import('./sent'))
 
 interface AskingProps {
   project: ProjectDetail
@@ -29,6 +33,7 @@ export function Asking({ project, versions, shown, view }: AskingProps) {
   const { create, isPending, error } = useCreateVersion(project.id)
   const stop = useStopVersion(project.id)
   const problem = error ?? stop.error
+  const [lookedAt, setLookedAt] = useState<string>()
 
   const send = (prompt: string, urgency: Urgency, clear: () => void): void => {
     const body = {
@@ -71,8 +76,24 @@ export function Asking({ project, versions, shown, view }: AskingProps) {
             stop.mutate(live.id)
           })
         }
+        onLook={setLookedAt}
         picker={<ModelPicker providers={catalogue?.providers ?? []} value={model?.id} onChange={choose} />}
       />
+      {lookedAt !== undefined && (
+        <Suspense>
+          <ProjectSentSheet
+            projectId={project.id}
+            body={{
+              prompt: lookedAt.trim(),
+              ...(model && { model: model.id }),
+              ...(base && { baseVersionId: base.id }),
+            }}
+            onClose={() => {
+              setLookedAt(undefined)
+            }}
+          />
+        </Suspense>
+      )}
     </div>
   )
 }

@@ -2,7 +2,7 @@ import type { StoredCheck, Version } from '@/api/projects'
 import { sentence } from '@/api/errors'
 import { useChecks } from '@/queries/projects'
 import type { Build, BuildCheck, CheckStatus, Diagnostic } from '@/streams/build'
-import { Skeleton } from '@/ui/placeholder'
+import { RetryLine, Skeleton } from '@/ui/placeholder'
 import { checkWords, isLive, stageWord } from './words'
 
 /** What was found of a version; while it is made, what the run tells of it. */
@@ -11,14 +11,15 @@ export function Checks({ version, build }: { version: Version; build: Build | un
 }
 
 function StoredChecks({ version }: { version: Version }) {
-  const { data, error } = useChecks({ projectId: version.projectId, version: version.id })
+  const { data, error, refetch } = useChecks({ projectId: version.projectId, version: version.id })
   if (data) return <Rounds checks={data.map(fromStored)} waiting={isLive(version)} />
-  if (error)
+  if (error) {
     return (
-      <p role="alert" className="p-4 text-sm text-danger">
-        {sentence(error)}
-      </p>
+      <div className="p-4">
+        <RetryLine message={sentence(error)} onRetry={() => void refetch()} />
+      </div>
     )
+  }
   return (
     <div role="status" aria-label="Loading the checks" className="p-4">
       <Skeleton className="h-4 w-1/2" />

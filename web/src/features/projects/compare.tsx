@@ -1,7 +1,7 @@
 import type { ContractComparison, FileDiff, Version } from '@/api/projects'
 import { sentence } from '@/api/errors'
 import { useComparison } from '@/queries/projects'
-import { Skeleton } from '@/ui/placeholder'
+import { RetryLine, Skeleton } from '@/ui/placeholder'
 import type { Viewing } from './view'
 import { markOf, markWords } from './words'
 
@@ -53,12 +53,7 @@ export function Compare({ versions, shown, view }: CompareProps) {
 
 function Comparison({ projectId, older, newer }: { projectId: string; older: string; newer: string }) {
   const { files, contract } = useComparison(projectId, older, newer)
-  if (files.error)
-    return (
-      <p role="alert" className="text-sm text-danger">
-        {sentence(files.error)}
-      </p>
-    )
+  if (files.error) return <RetryLine message={sentence(files.error)} onRetry={() => void files.refetch()} />
   if (!files.data) {
     return (
       <div role="status" aria-label="Comparing">
@@ -69,6 +64,14 @@ function Comparison({ projectId, older, newer }: { projectId: string; older: str
   return (
     <>
       {contract.data && <Contract contract={contract.data} />}
+      {!contract.data && contract.error && (
+        <div className="mb-5">
+          <RetryLine
+            message={`What the APIs promise could not be compared. ${sentence(contract.error)}`}
+            onRetry={() => void contract.refetch()}
+          />
+        </div>
+      )}
       <h2 className="mb-2 text-sm font-semibold">Files</h2>
       {files.data.length === 0 && <p className="text-sm text-muted">All files are the same.</p>}
       <div className="flex flex-col gap-3">

@@ -4,7 +4,7 @@ import { sentence } from '@/api/errors'
 import { useFiles, useVersion } from '@/queries/projects'
 import type { Build } from '@/streams/build'
 import { Button } from '@/ui/button'
-import { Skeleton } from '@/ui/placeholder'
+import { RetryLine, Skeleton } from '@/ui/placeholder'
 import { type Entry, activePath, firstPath, liveEntries, storedEntries } from './entries'
 import { Source } from './source'
 import { FileTree } from './tree'
@@ -44,11 +44,8 @@ function StoredFiles({ version, ...picking }: Picking & { version: Version }) {
   const detail = useVersion({ projectId: version.projectId, version: version.id })
   if (files.error && !files.data) {
     return (
-      <div className="flex flex-col items-start gap-2 p-4 text-sm text-muted">
-        <p role="alert">{sentence(files.error)}</p>
-        <Button icon="again" onClick={() => void files.refetch()}>
-          Try again
-        </Button>
+      <div className="p-4">
+        <RetryLine message={sentence(files.error)} onRetry={() => void files.refetch()} />
       </div>
     )
   }

@@ -2,14 +2,15 @@ import type { Version } from '@/api/projects'
 import { sentence } from '@/api/errors'
 import { usePreview, useStartPreview, useStopPreview } from '@/queries/projects'
 import { Button } from '@/ui/button'
+import { RetryLine } from '@/ui/placeholder'
 
 /** Runs a version where nothing of ours is, and leads there. */
 export function Preview({ version }: { version: Version }) {
   const place = { projectId: version.projectId, version: version.id }
-  const { data: preview, error } = usePreview(place)
+  const { data: preview, error, refetch } = usePreview(place)
   const start = useStartPreview(place)
   const stop = useStopPreview(place)
-  const problem = start.error ?? stop.error ?? error
+  const problem = start.error ?? stop.error
   const running = preview?.status === 'running' && preview.url !== null
   if (version.committedAt === null) {
     return <p className="m-auto p-8 text-center text-sm text-muted">It can be started when its files are all there.</p>
@@ -53,6 +54,9 @@ export function Preview({ version }: { version: Version }) {
           </Button>
         )}
       </div>
+      {!preview && error && (
+        <RetryLine message={`Whether it runs is not known. ${sentence(error)}`} onRetry={() => void refetch()} />
+      )}
       {problem && (
         <p role="alert" className="text-sm text-danger">
           {sentence(problem)}

@@ -3,7 +3,7 @@ import type { Place } from '@/api/projects'
 import { sentence } from '@/api/errors'
 import { useFile } from '@/queries/projects'
 import { CodeBlock } from '@/ui/code'
-import { Skeleton } from '@/ui/placeholder'
+import { RetryLine, Skeleton } from '@/ui/placeholder'
 import { useStick } from '@/ui/stick'
 import type { Entry } from './entries'
 import { languageOf } from './words'
@@ -46,9 +46,15 @@ function Fixed({ path, text }: { path: string; text: string }) {
 }
 
 function Stored({ entry, place }: SourceProps) {
-  const { data, error } = useFile(place, entry.sha256)
+  const { data, error, refetch } = useFile(place, entry.sha256)
   if (data !== undefined) return <Fixed path={entry.path} text={data} />
-  if (error) return <Note>{sentence(error)}</Note>
+  if (error) {
+    return (
+      <div className="p-6">
+        <RetryLine message={sentence(error)} onRetry={() => void refetch()} />
+      </div>
+    )
+  }
   return (
     <div role="status" aria-label="Loading the file" className="flex flex-col gap-3 p-6">
       <Skeleton className="h-4 w-2/5" />

@@ -4,7 +4,7 @@ import { sentence } from '@/api/errors'
 import { useProjectMessages } from '@/queries/projects'
 import type { Build } from '@/streams/build'
 import { Button } from '@/ui/button'
-import { Skeleton } from '@/ui/placeholder'
+import { RetryLine, Skeleton } from '@/ui/placeholder'
 import { Prose } from '@/ui/prose'
 import { useStick } from '@/ui/stick'
 import { Asking } from './asking'
@@ -53,14 +53,7 @@ export function Talk({ project, versions, shown, build, view }: TalkProps) {
             timelineOf(messages, versions, !hasNextPage).map((moment) => (
               <Told key={moment.id} moment={moment} build={build} liveRunId={project.liveRunId} card={card} />
             ))}
-          {!messages && error && (
-            <p role="alert" className="text-sm text-danger">
-              {sentence(error)}{' '}
-              <Button icon="again" onClick={() => void refetch()}>
-                Try again
-              </Button>
-            </p>
-          )}
+          {!messages && error && <RetryLine message={sentence(error)} onRetry={() => void refetch()} />}
           {!messages && !error && <Waiting />}
         </div>
       </div>
