@@ -231,7 +231,7 @@ def _note(message: MessageForm, parent: int | None) -> Note:
     is_over = message.status not in {"pending", "streaming"}
     columns = {
         "status": message.status if is_over else "interrupted",
-        "parts": msgspec.to_builtins(parts),
+        "parts": known,
         "model": message.model,
         "settings": _settings(message.settings),
         "record": message.record and msgspec.to_builtins(msgspec.convert(message.record, RecordForm)),
