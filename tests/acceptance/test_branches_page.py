@@ -197,7 +197,8 @@ def test_what_was_said_long_ago_is_shown_at_once_and_read_on_from(
     expect(shown).to_have_count(50)
     before = shown.last.get_attribute("data-message-id")
     assert before is not None
-    scroll(page, "box.scrollHeight")
+    # To the message, and not to a height: what was not on the screen yet may be higher than was thought.
+    shown.last.evaluate("found => { found.scrollIntoView({ block: 'end' }) }")
     behind = path[path.index(before) + 1]
     expect(page.locator(f"[data-message-id='{behind}']")).to_have_count(1)
     expect(page.locator(f"[data-message-id='{before}']")).to_be_in_viewport()

@@ -377,9 +377,11 @@ async def test_the_first_process_inside_is_killed_and_the_outer_one_ends_by_itse
 
 
 async def test_the_outer_process_is_killed_only_when_it_was_waited_for(
-    sandbox: BwrapSandbox, spawned: list[Spawned], monkeypatch: pytest.MonkeyPatch
+    spawned: list[Spawned], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Trap 4: as where the first process inside has not yet come to be."""
+    """Trap 4: as where the first process inside has not yet come to be. A control group would end both at once."""
+    sandbox = BwrapSandbox(BwrapSettings(folder=SHARED, user=60900, uses_groups=False))
+    await sandbox.probe()
     sent = record_kills(monkeypatch, lost=1)
     monkeypatch.setattr(process, "_LEAVING_SECONDS", 0.3)
     token = uuid4().hex
