@@ -1,5 +1,7 @@
 """E13, A7: a build whose process is killed goes on where it was, and does nothing twice that was done."""
 
+import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,18 @@ def kill_when(builder: Penstock, client: httpx.Client, run_id: str, name: str, *
             builder.start()
             return
     pytest.fail(f"no {name} with {data}")
+
+
+def wait_until_nothing_is_left() -> None:
+    """E9: no sandbox goes on without the process outside of it. Others end beside us: so does theirs."""
+    deadline = time.monotonic() + 10
+    while True:
+        listed = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True)
+        left = [line for line in listed.stdout.splitlines() if line.split()[0] == "1" and "/sbx/launcher.py" in line]
+        if not left:
+            return
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
 
 
 def code_of(events: Sequence[Event]) -> dict[str, str]:
@@ -72,6 +86,7 @@ def test_a_build_that_is_killed_twice_becomes_one_whole_version(builder: Penstoc
         kill_when(builder, client, asked["runId"], "file-generating", path="app/main.py")
         kill_when(builder, client, asked["runId"], "check-update", stage="boot", status="running")
         check_whole(client, asked)
+    wait_until_nothing_is_left()
     seen = [each.body["messages"] for each in upstream.requests() if "lose nothing" in str(each.body["messages"])]
     assert len(seen) == 2, "what is generated is not asked for again"
     assert "Complete: " in seen[1][-1]["content"]

@@ -107,9 +107,9 @@ def wait_gone(token: str, seconds: float = 5) -> None:
         time.sleep(0.02)
 
 
-def wait_there(token: str, seconds: float = 20) -> None:
-    """Wait until a process shows the token."""
+def wait_there(token: str, seconds: float = 20, *, count: int = 1) -> None:
+    """Wait until so many processes show the token."""
     deadline = time.monotonic() + seconds
-    while not survivors(token):
+    while len(survivors(token)) < count:
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -376,6 +376,21 @@ async def test_the_first_process_inside_is_killed_and_the_outer_one_ends_by_itse
     assert "Z" not in children()
 
 
+async def test_the_sweep_ends_what_has_lost_the_process_outside(sandbox: BwrapSandbox) -> None:
+    """E9: as where a server is killed while bubblewrap starts, before it dies with its parent."""
+    token = uuid4().hex
+    shown = ("--ro-bind", "/", "/", "--proc", "/proc", "--unshare-user", "--unshare-pid")
+    command = (*shown, "--", "sh", "-c", "sleep 60; true", "/sbx/launcher.py", token)
+    outside = await asyncio.create_subprocess_exec("bwrap", *command)
+    wait_there(token, count=3)
+    await sandbox.sweep()
+    assert len(survivors(token)) == 3, "it is nobody's orphan yet"
+    outside.kill()
+    await outside.wait()
+    assert await sandbox.sweep() >= 1
+    wait_gone(token)
+
+
 async def test_the_outer_process_is_killed_only_when_it_was_waited_for(
     spawned: list[Spawned], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,7 @@ from penstock.sandbox.base import (
     Way,
 )
 from penstock.sandbox.cgroups import find_groups
+from penstock.sandbox.orphans import end_orphans
 from penstock.sandbox.process import Host, Job, SandboxProcess
 from penstock.sandbox.seccomp import MACHINES, compile_filter
 from penstock.sandbox.threads import in_thread
@@ -427,7 +428,7 @@ class BwrapSandbox:
 
     def _sweep(self) -> int:
         groups = find_groups() if self._uses_groups else None
-        count = 0
+        count = end_orphans()
         for each in workspace.leftovers(self._spaces):
             count += 1
             if groups is not None:

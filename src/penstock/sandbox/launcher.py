@@ -31,6 +31,15 @@ def hide(given: "list[int]") -> None:
         os.closerange(low + 1, high)
 
 
+def is_alone(lifeline: int) -> bool:
+    """Say whether whoever started us is gone already: bubblewrap may not have heard of it, and would not end us."""
+    os.set_blocking(lifeline, False)
+    try:
+        return os.read(lifeline, 1) == b""
+    except BlockingIOError:
+        return False
+
+
 def start(plan: "dict[str, Any]") -> "int | None":
     """Start the app and return its process id, or None when it cannot be started."""
     argv, environment = plan["argv"], plan["environment"]
@@ -50,6 +59,8 @@ def main() -> int:
     limit(plan["limits"])
     os.nice(plan["nice"])
     sys.path.append(os.path.dirname(__file__))  # noqa: PTH120  # as imports are dear here
+    if is_alone(plan["lifeline"]):
+        return 137
     bridge = None if plan["bridge"] is None else __import__("relay").bridge(plan["bridge"])
     child = start(plan)
     return 127 if child is None else __import__("relay").keep(plan, child, bridge)

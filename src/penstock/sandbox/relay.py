@@ -194,6 +194,7 @@ def keep(plan: "dict[str, Any]", child: int, relay: "Relay | None" = None) -> in
         for number, events in poll.poll(-1 if is_ready else _KNOCK_SECONDS):
             if number == lifeline:
                 # Whoever started us is gone, and everything in here goes with us.
+                os.kill(-1, 9)
                 return 137
             if number == ended:
                 code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
