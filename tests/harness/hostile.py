@@ -17,6 +17,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -587,6 +588,17 @@ def input_into_a_console() -> str | None:
 def driver_behind_a_terminal() -> str | None:
     """TIOCSETD loads one into the kernel."""
     return _asked(0x5423, struct.pack("i", 2))
+
+
+@probe
+def locks_of_nobody() -> str | None:
+    """F_OFD_SETLK: they belong to a description of a file, and no process has them in its account."""
+    with tempfile.TemporaryFile() as file:
+        try:
+            fcntl.fcntl(file, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
+        except OSError as error:
+            return None if error.errno == errno.EINVAL else str(error)
+    return "locked"
 
 
 @probe

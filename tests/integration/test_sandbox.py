@@ -534,12 +534,13 @@ async def slow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[BwrapSand
 
 
 async def test_a_command_is_in_its_control_group_before_it_starts(slow: tuple[BwrapSandbox, SlowGroups]) -> None:
-    """Trap 5: bubblewrap waits, with nothing below its first process, until both are in; the event loop does not."""
+    """Trap 5: the launcher waits, with nothing below it, until all three are in; the event loop does not."""
     own, groups = slow
     assert (await own.run(Command(files={}, argv=["echo", "started"]))).output == b"started\n"
-    inner = groups.seen[0][1].strip()
+    inner, launcher = (groups.seen[number][1].strip() for number in (0, 1))
     assert inner.isdigit()
-    assert groups.seen == [("bwrap", f"{inner} "), ("bwrap", ""), ("closed", "")]
+    assert launcher.isdigit()
+    assert groups.seen == [("bwrap", f"{inner} "), ("bwrap", f"{launcher} "), ("python3", ""), ("closed", "")]
 
 
 async def test_what_is_given_up_on_its_way_into_a_control_group_is_ended_after_it(
@@ -555,7 +556,7 @@ async def test_what_is_given_up_on_its_way_into_a_control_group_is_ended_after_i
         await asyncio.sleep(0.01)
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert [name for name, _ in groups.seen] == ["bwrap", "bwrap", "closed"]
+    assert [name for name, _ in groups.seen] == ["bwrap", "bwrap", "python3", "closed"]
     assert survivors(token) == []
     assert list((folder / "run").iterdir()) == []  # nobody waits
 
@@ -643,6 +644,11 @@ async def test_a_command_starts_as_from_a_shell(sandbox: BwrapSandbox) -> None:
     assert not int(status["SigIgn"], 16) & 1 << signal.SIGPIPE - 1
 
 
+async def test_the_time_zone_is_told(sandbox: BwrapSandbox) -> None:
+    """E9: else Node looks for it among 1,800 files, for as long as half of a start."""
+    assert (await sandbox.run(Command(files={}, argv=["printenv", "TZ"]))).output == b"UTC\n"
+
+
 async def test_a_stack_without_its_packages_is_refused() -> None:
     """E14."""
     with new_folder() as folder:
@@ -720,6 +726,13 @@ def test_an_old_bubblewrap_is_refused(folder: Path) -> None:
     stub.chmod(0o755)
     said = said_by(folder, MODES[0], env={"PATH": f"{folder}:/usr/bin:/bin"})
     assert (said["level"], "0.6.1 is too old" in said["reason"]) == ("none", True)
+
+
+async def test_a_kernel_that_does_not_list_processes_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """E9: nothing could be limited of what a sandbox starts."""
+    monkeypatch.setattr("penstock.sandbox.watchdog.CHILDREN", folder / "nothing")
+    probe = await BwrapSandbox(BwrapSettings(folder=folder, user=60900)).probe()
+    assert (probe.level, "CONFIG_PROC_CHILDREN" in probe.mend) == (Level.NONE, True)
 
 
 async def test_a_folder_that_the_other_user_cannot_enter_is_refused(tmp_path: Path) -> None:

@@ -107,6 +107,14 @@ for _ in range(8):
     os.fork() or fill()
 time.sleep(60)
 """
+FILE_LOCKS = b"""
+import fcntl
+files = [open(f"/data/{number}", "w") for number in range(200)]
+for place in range(0, 2_000, 2):
+    for file in files:
+        fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
+print("all")
+"""
 PAGE_TABLES = b"""
 import ctypes, time
 libc = ctypes.CDLL(None)
@@ -223,6 +231,13 @@ def test_files_in_memory_count_as_memory(folder: Path, mode: Mode) -> None:
 def test_files_without_content_are_counted_too(folder: Path, mode: Mode) -> None:
     """E9: each costs the kernel a kilobyte, which bubblewrap does not limit."""
     result = attack(folder, mode, INODES)
+    assert result.out_of_memory
+    assert b"all" not in result.output
+
+
+def test_locks_of_files_are_counted(folder: Path, mode: Mode) -> None:
+    """E9: memory of the kernel that no control group has in its account."""
+    result = attack(folder, mode, FILE_LOCKS)
     assert result.out_of_memory
     assert b"all" not in result.output
 

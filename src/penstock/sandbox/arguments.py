@@ -70,14 +70,12 @@ def arguments(
     data_fds: Mapping[str, int],
     seccomp_fd: int,
     info_fd: int,
-    block_fd: int,
 ) -> list[str]:
     """Return the arguments before the command. Descriptors are those that bubblewrap inherits."""
     last_made = [
         *_flags("--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin"),
         *_flags("--seccomp", seccomp_fd),
         *_flags("--info-fd", info_fd),
-        *_flags("--block-fd", block_fd),
     ]
     return [*_namespaces(), *_system(mounts, data_fds), *_folders(mounts, limits), *_closing(mounts), *last_made]
 

@@ -38,6 +38,7 @@ from penstock.sandbox.process import Host, Job, SandboxProcess
 from penstock.sandbox.seccomp import MACHINES, compile_filter
 from penstock.sandbox.threads import in_thread
 from penstock.sandbox.toolchain import Python, find_node, find_python, outside_usr
+from penstock.sandbox.watchdog import can_list_children
 from penstock.sandbox.workspace import Workspace
 
 _REMEMBERED_SECONDS: Final = 300
@@ -191,6 +192,10 @@ class BwrapSandbox:
             return _refusal("bubblewrap is not installed.", "On Debian and Ubuntu: sudo apt-get install bubblewrap.")
         if platform.machine() not in MACHINES:
             return _refusal(f"There is no filter of system calls for {platform.machine()}.", "Use x86-64 or ARM64.")
+        if not can_list_children():
+            return _refusal(
+                "The kernel does not tell which processes a sandbox has.", "Use one with CONFIG_PROC_CHILDREN."
+            )
         said = subprocess.run([bwrap, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603  # fixed
         numbers = tuple(map(int, re.findall(r"\d+", said)))[:2]
         version = ".".join(map(str, re.findall(r"\d+", said)))
@@ -363,6 +368,8 @@ class BwrapSandbox:
             "PATH": ":".join(path),
             "HOME": "/tmp",  # noqa: S108  # inside the sandbox
             "LANG": "C.UTF-8",
+            # Without it Node looks for the name of the host's among 1,800 files, for 13 ms of its first answer.
+            "TZ": "UTC",
             "DATA_DIR": DATA,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",

@@ -31,13 +31,9 @@ def hide(given: "list[int]") -> None:
         os.closerange(low + 1, high)
 
 
-def is_alone(lifeline: int) -> bool:
-    """Say whether whoever started us is gone already: bubblewrap may not have heard of it, and would not end us."""
-    os.set_blocking(lifeline, False)
-    try:
-        return os.read(lifeline, 1) == b""
-    except BlockingIOError:
-        return False
+def may_start(lifeline: int) -> bool:
+    """Wait until all limits of this sandbox are set, and say whether whoever started us is there to have set them."""
+    return os.read(lifeline, 1) != b""
 
 
 def start(plan: "dict[str, Any]") -> "int | None":
@@ -59,7 +55,7 @@ def main() -> int:
     limit(plan["limits"])
     os.nice(plan["nice"])
     sys.path.append(os.path.dirname(__file__))  # noqa: PTH120  # as imports are dear here
-    if is_alone(plan["lifeline"]):
+    if not may_start(plan["lifeline"]):
         return 137
     bridge = None if plan["bridge"] is None else __import__("relay").bridge(plan["bridge"])
     child = start(plan)

@@ -85,37 +85,36 @@ class SandboxProcess:
 
     async def start(self) -> None:
         """Start it. Raises SandboxUnavailable when bubblewrap cannot do its work here."""
-        unblock, info_fd = self._spawn()
+        info_fd = self._spawn()
         loop = asyncio.get_running_loop()
         loop.add_reader(self._status, self._on_status)
         try:
             try:
                 # To its end: until it has its user, bubblewrap's inner process does not die with the outer one.
-                reading = self._tasks.spawn(self._meet(info_fd), "start of bubblewrap", awaited=True)
-                inner = await to_end(reading)
-                await (self._admit(inner) if inner is not None else self._refuse())
+                starting = self._tasks.spawn(self._prepare(info_fd), "start of bubblewrap", awaited=True)
+                inner = await to_end(starting)
             finally:
                 # Not sooner: until it is reaped nobody else has its number, which goes into the control group.
                 loop.add_reader(self._pidfd, self._on_end)
-            os.write(unblock, b"\n")
+            if inner is None or not self._let_go_on():
+                await self._refuse()
         except BaseException:
             self.kill()
             await self._end()
             raise
         finally:
-            os.close(unblock)
             os.close(info_fd)
         self._begun = time.monotonic()
-        self._tasks.spawn(self._watch(), f"sandbox {self._job.id}")
+        self._tasks.spawn(self._watch(inner), f"sandbox {self._job.id}")
 
-    def _spawn(self) -> tuple[int, int]:
-        """Start bubblewrap, and return what lets it go on and where it says which processes they are."""
+    def _spawn(self) -> int:
+        """Start bubblewrap, and return where it says which processes they are."""
         job, user = self._job, self._host.user
         with contextlib.ExitStack() as given:
-            info, block, said = (_Pipe(given, *os.pipe2(os.O_CLOEXEC)) for _ in range(3))
+            info, said = (_Pipe(given, *os.pipe2(os.O_CLOEXEC)) for _ in range(2))
             # No pipes: below /proc an app can open those of the launcher again, and speak in its stead.
             life, status = (_Pipe(given, *_connected()) for _ in range(2))
-            inherited = [info.write, block.read, life.read, status.write]
+            inherited = [info.write, life.read, status.write]
             if job.listening is not None:
                 inherited.append(job.listening.fileno())
 
@@ -131,7 +130,6 @@ class SandboxProcess:
                 data_fds={name: holding(content) for name, content in identity_files().items()},
                 seccomp_fd=holding(self._host.seccomp),
                 info_fd=info.write,
-                block_fd=block.read,
             )
             flags_fd = holding(b"".join(flag.encode() + b"\0" for flag in flags))
             nice = 0 if self._host.groups is not None else _NICE
@@ -159,7 +157,7 @@ class SandboxProcess:
                 _LOG_BYTES if job.is_serving else job.limits.output_bytes,
                 None if job.is_serving else self.kill,
             )
-            return block.keep_write(), info.keep_read()
+            return info.keep_read()
 
     async def _refuse(self) -> NoReturn:
         """Raise what bubblewrap says for its reason."""
@@ -169,32 +167,51 @@ class SandboxProcess:
         said = self._output.kept.decode(errors="replace").strip()[:300]
         raise SandboxUnavailable(f"bubblewrap could not start: {said or 'it said nothing'}")
 
-    async def _meet(self, info_fd: int) -> int | None:
-        """Return the first process inside, which can be ended from now on; None when there will be none."""
-        inner = await _read_info(info_fd)
-        if inner is not None:
-            self._inner, self._inner_pid = os.pidfd_open(inner), inner
-        return inner
+    async def _prepare(self, info_fd: int) -> int | None:
+        """Limit these processes while they start, and return the first inside; None when there will be none.
 
-    async def _admit(self, inner: int) -> None:
-        """Set the limits of these processes before the first of them runs anything."""
+        Raises SandboxUnavailable where limits cannot be set.
+        """
         try:
-            # To move the first process into a control group takes the kernel about 10 ms.
-            await in_thread(self._limit, inner)
+            # To let the first one into a control group takes the kernel 10 ms and more; the launcher waits for it all.
+            entering = self._tasks.spawn(in_thread(self._limit_outer), "control group of a sandbox", awaited=True)
+            try:
+                inner = await _read_info(info_fd)
+                if inner is not None:
+                    self._inner = os.pidfd_open(inner)
+            finally:
+                await entering
+            if inner is not None:
+                await in_thread(self._limit_inner, inner)
         except OSError as error:
             raise SandboxUnavailable(f"The limits of the sandbox could not be set ({error.strerror}).") from error
+        return inner
 
-    def _limit(self, inner: int) -> None:
-        both = (self._process.pid, inner)
-        for pid in both:
-            with contextlib.suppress(OSError):
-                Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
+    def _limit_outer(self) -> None:
         if self._host.groups is not None:
             self._group = self._host.groups.make(self._job.id, self._job.limits)
-            for pid in both:
-                self._group.add(pid)
+        self._limit(self._process.pid)
 
-    async def _watch(self) -> None:
+    def _limit_inner(self, inner: int) -> None:
+        """Limit the first process inside, and what it had started until then: the launcher, or nobody yet."""
+        for pid in watchdog.tree(inner):
+            with contextlib.suppress(ProcessLookupError):
+                self._limit(pid)
+
+    def _limit(self, pid: int) -> None:
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
+        if self._group is not None:
+            self._group.add(pid)
+
+    def _let_go_on(self) -> bool:
+        """Have the launcher start the app, and say whether it is still there."""
+        try:
+            return os.write(self._lifeline, b"\n") == 1
+        except BrokenPipeError:
+            return False
+
+    async def _watch(self, inner: int) -> None:
         """End it when its time is over, or it uses more memory than it may."""
         limits = self._job.limits
         while not self._has_ended.is_set():
@@ -207,20 +224,17 @@ class SandboxProcess:
                 self.kill()
                 return
             # In a thread: to look at 64 processes takes some milliseconds.
-            if await in_thread(self._is_too_large) and not self._has_ended.is_set():
+            if await in_thread(self._is_too_large, inner) and not self._has_ended.is_set():
                 self._out_of_memory = True
                 self.kill()
                 return
 
-    def _is_too_large(self) -> bool:
+    def _is_too_large(self, inner: int) -> bool:
         if self._group is not None:
-            if self._group.is_out_of_memory():
-                return True
-            usage = watchdog.measure_files(self._inner_pid)
-            return usage.inodes > watchdog.MAX_INODES
-        usage = watchdog.measure(self._inner_pid)
-        is_over = usage.inodes > watchdog.MAX_INODES or usage.sockets > watchdog.MAX_SOCKETS
-        return is_over or usage.memory_bytes > self._job.limits.memory_mb << 20
+            uncounted = watchdog.measure_uncounted(inner)
+            return self._group.is_out_of_memory() or uncounted.is_too_much_for_the_kernel
+        usage = watchdog.measure(inner)
+        return usage.is_too_much_for_the_kernel or usage.memory_bytes > self._job.limits.memory_mb << 20
 
     def _on_status(self) -> None:
         """Hear the launcher once: it has one thing to say, and whoever says more is somebody else."""

@@ -22,6 +22,8 @@ _NEW_NAMESPACES = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. Source: include/uapi/linux/sched.h."""
 _TERMINAL_REQUESTS = (0x5412, 0x541C, 0x5423)
 """TIOCSTI, TIOCLINUX and TIOCSETD put input into a terminal, or a driver behind it."""
+_FILE_LOCKS = (37, 38)
+"""F_OFD_SETLK and F_OFD_SETLKW: locks that belong to no process, so that nobody can count them for a sandbox."""
 _UNIX, _INTERNET = 1, (2, 10)
 """AF_UNIX, AF_INET, AF_INET6. AF_VSOCK is why all others are out: it leads to the hypervisor through any netns."""
 _PROTOCOLS = (0, 6, 17)
@@ -155,11 +157,12 @@ class Machine:
     ioctl: int
     clone: int
     mmap: int
+    fcntl: int
 
 
 MACHINES: Final[Mapping[str, Machine]] = {
-    "x86_64": Machine(audit=0xC000003E, column=0, socket=41, socketpair=53, ioctl=16, clone=56, mmap=9),
-    "aarch64": Machine(audit=0xC00000B7, column=1, socket=198, socketpair=199, ioctl=29, clone=220, mmap=222),
+    "x86_64": Machine(audit=0xC000003E, column=0, socket=41, socketpair=53, ioctl=16, clone=56, mmap=9, fcntl=72),
+    "aarch64": Machine(audit=0xC00000B7, column=1, socket=198, socketpair=199, ioctl=29, clone=220, mmap=222, fcntl=25),
 }
 
 
@@ -184,10 +187,8 @@ def compile_filter(machine: str, *, has_groups: bool = True) -> bytes:
             if number is not None:
                 program += _if(_JUMP_EQUAL, number, answer)
     program += _of_call(of.clone, [_argument(0), *_if(_JUMP_ANY, _NEW_NAMESPACES, refused)])
-    program += _of_call(
-        of.ioctl,
-        [_argument(1), *(step for request in _TERMINAL_REQUESTS for step in _if(_JUMP_EQUAL, request, refused))],
-    )
+    program += _of_call(of.ioctl, _none_of(_TERMINAL_REQUESTS, refused))
+    program += _of_call(of.fcntl, _none_of(_FILE_LOCKS, _ERRNO | errno.EINVAL))
     program += _of_call(of.mmap, _pages(refused, may_share=has_groups))
     program += _of_call(of.socket, _sockets(refused))
     program += _of_call(of.socketpair, [_argument(0), *_unless(_JUMP_EQUAL, _UNIX, refused)])
@@ -216,6 +217,11 @@ def _sockets(refused: int) -> list[Step]:
     routes.append((_RETURN, 0, 0, _ALLOW))
     to_usual = [(_JUMP_EQUAL, len(routes) + 1, 0, first), (_JUMP_EQUAL, len(routes), 0, second)]
     return [*unix, *to_usual, *routes, *usual, *other]
+
+
+def _none_of(requests: Sequence[int], answer: int) -> list[Step]:
+    """Refuse these as the second argument."""
+    return [_argument(1), *(step for request in requests for step in _if(_JUMP_EQUAL, request, answer))]
 
 
 def _argument(number: int) -> Step:

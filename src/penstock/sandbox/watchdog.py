@@ -1,7 +1,7 @@
 """Watches a sandbox from outside: what its processes and its files in memory use together, which no rlimit counts."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,10 @@ MAX_INODES = 20_000
 MAX_SOCKETS = 600
 """What waits in one is memory of the kernel that no process shows: 416 KB, where `net.core.wmem_max` is as usual.
 The relay at its most connections needs 128."""
+MAX_LOCKS = 10_000
+"""Of parts of files, 200 bytes of the kernel's each; all others have a descriptor, and of those there are few."""
+CHILDREN = Path("/proc/thread-self/children")
+LOCKS = Path("/proc/locks")
 _FOLDERS = ("tmp", "data", "dev/shm")
 
 
@@ -21,23 +25,36 @@ class Usage:
     memory_bytes: int
     inodes: int
     sockets: int = 0
+    locks: int = 0
+
+    @property
+    def is_too_much_for_the_kernel(self) -> bool:
+        """Say whether there is more of something than the kernel should keep, however small each of it is."""
+        return self.inodes > MAX_INODES or self.sockets > MAX_SOCKETS or self.locks > MAX_LOCKS
 
 
 def measure(pid: int) -> Usage:
     """Return what the sandbox uses whose first process this is."""
-    resident = sum(_resident(each) for each in _tree(pid))
-    files = measure_files(pid)
-    return Usage(resident + files.memory_bytes, files.inodes, _sockets(pid))
+    processes = list(tree(pid))
+    resident = sum(map(_resident, processes))
+    memory_bytes, inodes = _measure_files(pid)
+    return Usage(resident + memory_bytes, inodes, _sockets(pid), _locks(processes))
 
 
-def measure_files(pid: int) -> Usage:
-    """Return what its files in memory use."""
+def measure_uncounted(pid: int) -> Usage:
+    """Return what it uses that control groups do not count."""
+    memory_bytes, inodes = _measure_files(pid)
+    return Usage(memory_bytes, inodes, locks=_locks(list(tree(pid))))
+
+
+def _measure_files(pid: int) -> tuple[int, int]:
+    """Return the bytes and the number of its files in memory."""
     used, inodes = 0, 0
     root = Path(f"/proc/{pid}/root")
     for folder in _FOLDERS if _has_own_root(root) else ():
         amount = _in_memory(root / folder)
-        used, inodes = used + amount.memory_bytes, inodes + amount.inodes
-    return Usage(used, inodes)
+        used, inodes = used + amount[0], inodes + amount[1]
+    return used, inodes
 
 
 def _has_own_root(root: Path) -> bool:
@@ -48,8 +65,16 @@ def _has_own_root(root: Path) -> bool:
         return False
 
 
-def _tree(pid: int) -> Iterator[int]:
-    """Yield the process and all below it: whoever loses its parent in a pid namespace falls to its first process."""
+def can_list_children() -> bool:
+    """Say whether this kernel can: some are built without (CONFIG_PROC_CHILDREN)."""
+    return CHILDREN.exists()
+
+
+def tree(pid: int) -> Iterator[int]:
+    """Yield the process and all below it: whoever loses its parent in a pid namespace falls to its first process.
+
+    Children of each are looked for when the caller is done with it.
+    """
     waiting = [pid]
     seen: set[int] = set()
     while waiting:
@@ -75,6 +100,18 @@ def _sockets(pid: int) -> int:
         return 0  # it has ended
 
 
+def _locks(processes: Iterable[int]) -> int:
+    """Return how many locks of parts of files they have; the kernel lists those of the whole machine."""
+    owners = {str(each) for each in processes}
+    try:
+        with LOCKS.open() as lines:
+            # 1: POSIX ADVISORY WRITE <pid> <device>:<inode> <first> <last>
+            words = (line.split() for line in lines)
+            return sum(each[1] == "POSIX" and each[4] in owners for each in words)
+    except (OSError, IndexError):
+        return 0
+
+
 def _resident(pid: int) -> int:
     """Return the bytes of memory that are this process's own, wherever they are now; files of the disk are not.
 
@@ -91,10 +128,10 @@ def _resident(pid: int) -> int:
     return total
 
 
-def _in_memory(folder: Path) -> Usage:
-    """Return what is in a file system of the sandbox."""
+def _in_memory(folder: Path) -> tuple[int, int]:
+    """Return the bytes and the number of files in a file system of the sandbox."""
     try:
         of = os.statvfs(folder)
     except OSError:
-        return Usage(0, 0)
-    return Usage((of.f_blocks - of.f_bfree) * of.f_frsize, of.f_files - of.f_ffree)
+        return 0, 0
+    return (of.f_blocks - of.f_bfree) * of.f_frsize, of.f_files - of.f_ffree

@@ -19,7 +19,7 @@ ALONE = {"--tmpfs": 1, "--dir": 1, "--proc": 1, "--dev": 1, "--remount-ro": 1}
 
 
 def told(mounts: Mounts = MOUNTS) -> list[str]:
-    return arguments(mounts, Limits(), data_fds={"passwd": 7}, seccomp_fd=3, info_fd=4, block_fd=5)
+    return arguments(mounts, Limits(), data_fds={"passwd": 7}, seccomp_fd=3, info_fd=4)
 
 
 def targets(flags: list[str]) -> list[str]:

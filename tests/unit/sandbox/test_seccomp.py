@@ -105,6 +105,14 @@ def test_nothing_is_typed_into_terminals(machine: str, request_number: int, said
 
 
 @pytest.mark.parametrize(
+    ("request_number", "said"), [(37, ERRNO | errno.EINVAL), (38, ERRNO | errno.EINVAL), (6, ALLOW)]
+)
+def test_locks_of_files_have_an_owner(machine: str, request_number: int, said: int) -> None:
+    """E9: those without one (F_OFD_SETLK) nobody could count for a sandbox; SQLite takes the others (F_SETLK)."""
+    assert answer(machine, MACHINES[machine].fcntl, 3, request_number) == said
+
+
+@pytest.mark.parametrize(
     ("flags", "said"),
     [
         (0x40022, EPERM),
