@@ -87,6 +87,12 @@ def search(page: Page) -> None:
     page.keyboard.type("turbine zzz")
 
 
+def tune(page: Page) -> None:
+    """Change how the model answers."""
+    page.get_by_test_id("composer-more").click()
+    page.get_by_test_id("composer-settings").click()
+
+
 PROJECT = "/projects/{project}"
 CASES = [
     Case(
@@ -188,6 +194,14 @@ CASES = [
 ]
 
 
+SHEETS: list[tuple[Callable[[Page], None], str]] = [
+    (lambda page: page.keyboard.press("Control+k"), "Search and commands"),
+    (click("folder-new"), "New folder"),
+    (tune, "Settings of the model"),
+]
+"""Whose scripts are fetched when they are opened, and what they are called."""
+
+
 @pytest.mark.parametrize("reason", ["unreached", pytest.param("refused", marks=pytest.mark.long)])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_page_that_is_given_nothing_says_why_and_tries_again(
@@ -231,13 +245,15 @@ def test_without_a_network_one_is_told_so_and_goes_on_when_it_is_back(
     expect(chats).to_have_count(1)
     page.get_by_test_id("composer-input").fill("Not sent yet")
     alert, again = main(page).get_by_role("alert"), page.get_by_role("button", name="Try again")
-    visitor.set_offline(True)
-    page.keyboard.press("Control+k")
-    expect(dialog(page)).to_contain_text("The server could not be reached.")
-    visitor.set_offline(False)
-    again.click()
-    expect(page.get_by_test_id("palette-input")).to_be_focused()
-    page.keyboard.press("Escape")
+    for lead, name in SHEETS:
+        visitor.set_offline(True)
+        lead(page)
+        expect(dialog(page)).to_contain_text("The server could not be reached.")
+        visitor.set_offline(False)
+        again.click()
+        expect(page.get_by_role("dialog", name=name)).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(dialog(page)).to_have_count(0)
     visitor.set_offline(True)
     page.get_by_role("link", name="Projects").click()
     expect(alert).to_contain_text("This page could not be loaded")

@@ -1,12 +1,9 @@
-import { Suspense, useEffect, useSyncExternalStore } from 'react'
+import { useEffect, useSyncExternalStore } from 'react'
 import { useLocation } from 'wouter'
-import { sentence } from '@/api/errors'
 import { taskOf } from '@/lib/keys'
 import { Signal } from '@/lib/signal'
+import { LateSheet } from '@/ui/fetching'
 import { late } from '@/ui/late'
-import { RetryLine } from '@/ui/placeholder'
-import { Sheet } from '@/ui/sheet'
-import { FetchBoundary } from './boundary'
 
 const Palette = late(() => import('@/features/palette/palette'))
 const Shortcuts = late(() => import('@/features/palette/shortcuts'))
@@ -23,7 +20,7 @@ export function openPalette(): void {
 /** Hears the keys of the whole app. */
 export function Overlays() {
   const shown = useSyncExternalStore(overlay.subscribe, overlay.get)
-  const [page, navigate] = useLocation()
+  const [, navigate] = useLocation()
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const task = event.defaultPrevented || event.isComposing ? undefined : taskOf(event, isTyping(event.target))
@@ -44,28 +41,20 @@ export function Overlays() {
     overlay.set(undefined)
   }
   return (
-    <FetchBoundary
-      page={`${page} ${shown ?? ''}`}
-      fallback={(onRetry) =>
-        shown && (
-          <Sheet title="This could not be loaded" onClose={close}>
-            <RetryLine message={sentence(undefined)} onRetry={onRetry} />
-          </Sheet>
-        )
-      }
-    >
-      <Suspense>
-        {shown === 'palette' && (
+    shown && (
+      <LateSheet key={shown} onClose={close}>
+        {shown === 'palette' ? (
           <Palette
             onClose={close}
             onHelp={() => {
               overlay.set('shortcuts')
             }}
           />
+        ) : (
+          <Shortcuts onClose={close} />
         )}
-        {shown === 'shortcuts' && <Shortcuts onClose={close} />}
-      </Suspense>
-    </FetchBoundary>
+      </LateSheet>
+    )
   )
 }
 

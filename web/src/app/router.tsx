@@ -3,10 +3,10 @@ import { Route, Switch, useLocation } from 'wouter'
 import { sentence } from '@/api/errors'
 import { ChatScreen } from '@/features/chat/chat'
 import { Home } from '@/features/home/home'
+import { FetchBoundary } from '@/ui/fetching'
 import { late } from '@/ui/late'
 import { Missing } from '@/ui/missing'
 import { RetryNotice, Skeleton } from '@/ui/placeholder'
-import { FetchBoundary } from './boundary'
 
 const SignIn = late(() => import('@/features/auth/signin'))
 const SignUp = late(() => import('@/features/auth/signup'))

@@ -1,4 +1,4 @@
-import { Suspense, useEffect } from 'react'
+import { useEffect } from 'react'
 import { useLocation } from 'wouter'
 import type { ChatDetail } from '@/api/client'
 import { isNotFound, sentence } from '@/api/errors'
@@ -12,6 +12,7 @@ import { useMessageLimit } from '@/queries/me'
 import { useModelChoice } from '@/queries/models'
 import { useChatSettings } from '@/queries/settings'
 import type { FilePart } from '@/streams/message'
+import { LateSheet } from '@/ui/fetching'
 import { late } from '@/ui/late'
 import { ModelPicker } from '@/ui/picker'
 import { RetryNotice } from '@/ui/placeholder'
@@ -103,7 +104,7 @@ function Room({ chatId, conversation, state, chat, loading, onRefresh }: RoomPro
         used={tokensOf(messages, text)}
         room={model.capabilities.contextWindow}
         sheet={(onClose) => (
-          <Suspense>
+          <LateSheet onClose={onClose}>
             <ContextSheet
               chatId={chatId}
               body={{
@@ -114,7 +115,7 @@ function Room({ chatId, conversation, state, chat, loading, onRefresh }: RoomPro
               messages={messages}
               onClose={onClose}
             />
-          </Suspense>
+          </LateSheet>
         )}
       />
     )

@@ -1,4 +1,5 @@
-import { Suspense, useState } from 'react'
+import { useState } from 'react'
+import { LateSheet } from '@/ui/fetching'
 import { late } from '@/ui/late'
 import { Badge } from '@/ui/badge'
 import { IconButton } from '@/ui/button'
@@ -16,6 +17,9 @@ interface HeaderProps {
 
 export function Header({ chatId, title, isDemo, temporary }: HeaderProps) {
   const [sharing, setSharing] = useState(false)
+  const close = (): void => {
+    setSharing(false)
+  }
   return (
     <>
       {/* On a phone the name of the product stands there instead, and the title is only for the ear. */}
@@ -35,14 +39,9 @@ export function Header({ chatId, title, isDemo, temporary }: HeaderProps) {
         )}
       </header>
       {sharing && (
-        <Suspense>
-          <ShareSheet
-            chatId={chatId}
-            onClose={() => {
-              setSharing(false)
-            }}
-          />
-        </Suspense>
+        <LateSheet onClose={close}>
+          <ShareSheet chatId={chatId} onClose={close} />
+        </LateSheet>
       )}
     </>
   )

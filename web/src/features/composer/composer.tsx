@@ -1,8 +1,9 @@
-import { type ClipboardEvent, type KeyboardEvent, type ReactNode, Suspense, useState } from 'react'
+import { type ClipboardEvent, type KeyboardEvent, type ReactNode, useState } from 'react'
 import { bringsFiles, isTooLongToType } from '@/lib/attaching'
 import type { Settings } from '@/lib/settings'
 import type { Model } from '@/api/client'
 import type { FilePart } from '@/streams/message'
+import { LateSheet } from '@/ui/fetching'
 import { late } from '@/ui/late'
 import { Action, Actions } from '@/ui/actions'
 import { useAttaching, useDrop } from './attaching'
@@ -60,6 +61,9 @@ export function Composer({
   const { picker, model, settings, onSettings, gauge, onLook, onSend, onStop } = rest
   const [text, setText, forget] = useDraft(draft)
   const [tuning, setTuning] = useState(false)
+  const close = (): void => {
+    setTuning(false)
+  }
   const area = useAutoSize(text)
   const attaching = useAttaching(draft)
   const dragged = useDrop(attachable ? attaching.add : undefined)
@@ -186,16 +190,9 @@ export function Composer({
       <ModelNote />
       <SlashForm slash={slash} />
       {tuning && (
-        <Suspense>
-          <SettingsSheet
-            model={model}
-            settings={settings}
-            onSave={onSettings}
-            onClose={() => {
-              setTuning(false)
-            }}
-          />
-        </Suspense>
+        <LateSheet onClose={close}>
+          <SettingsSheet model={model} settings={settings} onSave={onSettings} onClose={close} />
+        </LateSheet>
       )}
     </>
   )

@@ -1,6 +1,6 @@
-import { Suspense } from 'react'
 import { Link } from 'wouter'
 import { sentence } from '@/api/errors'
+import { LateSheet } from '@/ui/fetching'
 import { late } from '@/ui/late'
 import { Badge } from '@/ui/badge'
 import { RetryLine } from '@/ui/placeholder'
@@ -68,8 +68,8 @@ export function SlashMenu({ slash: { id, found, isEmpty, error, retry, active, c
 export function SlashForm({ slash: { filling, finish } }: { slash: Slash }) {
   if (!filling) return null
   return (
-    <Suspense>
+    <LateSheet onClose={finish}>
       <Filling template={filling} onFinish={finish} />
-    </Suspense>
+    </LateSheet>
   )
 }

@@ -1,8 +1,10 @@
-import { Suspense, lazy, useState } from 'react'
+import { useState } from 'react'
 import type { Chat } from '@/api/client'
 import type { Which } from '@/api/filing'
 import { useChats } from '@/queries/chats'
 import { IconButton } from '@/ui/button'
+import { LateSheet } from '@/ui/fetching'
+import { late } from '@/ui/late'
 import { Bulk } from './bulk'
 import type { Doing } from './dialogs'
 import { Filter } from './filter'
@@ -11,13 +13,16 @@ import type { Task } from './item'
 import { List } from './list'
 import { type Selection, useSelection } from './selection'
 
-const Dialogs = lazy(() => import('./dialogs'))
+const Dialogs = late(() => import('./dialogs'))
 
 /** All that a visitor has: what is pinned, folders, and the rest by day; or those with a tag, or the archive. */
 export function Chats() {
   const [which, setWhich] = useState<Which>({})
   const [doing, setDoing] = useState<Doing>()
   const { selection, begin, end } = useSelection()
+  const close = (): void => {
+    setDoing(undefined)
+  }
   const onTask = (task: Task, chat: Chat): void => {
     if (task === 'select') begin(chat.id)
     else setDoing({ task, chat })
@@ -65,14 +70,9 @@ export function Chats() {
         )}
       </nav>
       {doing && (
-        <Suspense>
-          <Dialogs
-            doing={doing}
-            onClose={() => {
-              setDoing(undefined)
-            }}
-          />
-        </Suspense>
+        <LateSheet onClose={close}>
+          <Dialogs doing={doing} onClose={close} />
+        </LateSheet>
       )}
     </div>
   )

@@ -1,4 +1,4 @@
-import { Suspense, useState } from 'react'
+import { useState } from 'react'
 import type { ProjectDetail, Version } from '@/api/projects'
 import { sentence } from '@/api/errors'
 import { fitting } from '@/lib/settings'
@@ -7,6 +7,7 @@ import { useModelChoice } from '@/queries/models'
 import { useCreateVersion, useStopVersion } from '@/queries/projects'
 import { useDraftSettings } from '@/queries/settings'
 import { Composer, type Urgency } from '../composer/composer'
+import { LateSheet } from '@/ui/fetching'
 import { late } from '@/ui/late'
 import { ModelPicker } from '@/ui/picker'
 import type { Viewing } from './view'
@@ -34,6 +35,9 @@ export function Asking({ project, versions, shown, view }: AskingProps) {
   const stop = useStopVersion(project.id)
   const problem = error ?? stop.error
   const [lookedAt, setLookedAt] = useState<string>()
+  const close = (): void => {
+    setLookedAt(undefined)
+  }
 
   const send = (prompt: string, urgency: Urgency, clear: () => void): void => {
     const body = {
@@ -80,7 +84,7 @@ export function Asking({ project, versions, shown, view }: AskingProps) {
         picker={<ModelPicker providers={catalogue?.providers ?? []} value={model?.id} onChange={choose} />}
       />
       {lookedAt !== undefined && (
-        <Suspense>
+        <LateSheet onClose={close}>
           <ProjectSentSheet
             projectId={project.id}
             body={{
@@ -88,11 +92,9 @@ export function Asking({ project, versions, shown, view }: AskingProps) {
               ...(model && { model: model.id }),
               ...(base && { baseVersionId: base.id }),
             }}
-            onClose={() => {
-              setLookedAt(undefined)
-            }}
+            onClose={close}
           />
-        </Suspense>
+        </LateSheet>
       )}
     </div>
   )
