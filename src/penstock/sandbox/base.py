@@ -138,7 +138,7 @@ class Result:
     """How a command ended."""
 
     exit_code: int | None
-    """None when it was killed by us."""
+    """None when all of it was killed, by us or by the kernel."""
     output: bytes
     truncated: bool = False
     """Whether it said more than is kept; it was ended for that."""

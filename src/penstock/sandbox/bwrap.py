@@ -179,7 +179,7 @@ class BwrapSandbox:
             backend="bwrap",
             version=version,
             reason="The memory of sandboxes is only watched: there is no control group that we may write.",
-            mend="Run as a systemd service with Delegate=cpu memory pids and DelegateSubgroup=main"
+            mend="Run as a systemd service with Delegate=cpu memory pids"
             + ("." if self._takes_degraded else ", or accept that with PENSTOCK_SANDBOX_DEGRADED=on."),
         )
 

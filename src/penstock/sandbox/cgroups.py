@@ -13,6 +13,9 @@ from penstock.sandbox.base import Limits
 _PREFIX = "penstock-"
 _PERIOD_US = 100_000
 _NEW_SECONDS = 5
+_OWN = "main"
+"""Where our own processes are: a group whose groups are limited may have none in it (version 2)."""
+_TRIES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,11 +139,13 @@ def _find_v2(root: Path, places: dict[str, str]) -> Groups | None:
     if path is None:
         return None
     own = root / path.strip("/")
-    # A service has its processes in a group below the one that it was given: DelegateSubgroup= of systemd.
+    # From systemd 254 on, DelegateSubgroup= starts a service below the group that it was given.
     candidates = [own, *([own.parent] if _is_delegated(own.parent) else [])]
     for folder in candidates:
         with contextlib.suppress(OSError):
             if {"memory", "pids", "cpu"} <= set((folder / "cgroup.controllers").read_text().split()):
+                if _is_delegated(folder):
+                    _make_room(folder)
                 _write(folder / "cgroup.subtree_control", "+memory +pids +cpu")
                 return Groups(parents=[folder], is_v2=True)
     return None
@@ -151,6 +156,15 @@ def _is_delegated(folder: Path) -> bool:
         return os.getxattr(folder, "user.delegate") == b"1"
     except OSError:
         return False
+
+
+def _make_room(folder: Path) -> None:
+    """Move whoever is in a group that was given to us below it. Raises OSError."""
+    for _ in range(_TRIES):  # who is started meanwhile is where its parent was
+        for pid in _members(folder):
+            (folder / _OWN).mkdir(exist_ok=True)
+            with contextlib.suppress(ProcessLookupError):
+                _write(folder / _OWN / "cgroup.procs", pid)
 
 
 def _find_v1(root: Path, places: dict[str, str]) -> Groups | None:

@@ -313,8 +313,9 @@ class SandboxProcess:
     async def _close(self, wall: float) -> Result:
         """Take the account of it, and give back all that was taken for it."""
         peak, has_been_killed = await in_thread(self._account)
+        code = self._process.returncode
         result = self._final = Result(
-            exit_code=None if self._is_killed else self._process.returncode,
+            exit_code=None if self._is_killed or code < 0 else code,
             output=self._output.kept,
             truncated=self._output.is_truncated and not self._job.is_serving,
             timed_out=self._timed_out,

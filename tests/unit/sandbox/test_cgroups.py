@@ -1,5 +1,6 @@
 """E9: control groups of both versions, on files that look like them."""
 
+import errno
 import io
 import os
 import socket
@@ -108,6 +109,34 @@ def test_a_group_above_ours_is_used_only_when_it_was_given_to_us(tmp_path: Path)
     assert find_groups(root, own) is None
     os.setxattr(tmp_path / "svc", "user.delegate", b"1")
     assert find_groups(root, own) is not None
+
+
+def test_our_own_processes_make_room_in_a_group_that_was_given_to_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E9: the kernel limits no groups below one that has processes, and systemd before 254 starts us right there."""
+    files = {
+        "svc/cgroup.controllers": "cpu memory pids",
+        "svc/cgroup.subtree_control": "",
+        "svc/cgroup.procs": "7\n8\n",
+    }
+    root, own = make(tmp_path, "0::/svc\n", files)
+
+    def write(file: Path, value: object) -> None:
+        if file.name == "cgroup.procs":
+            above = file.parents[1] / file.name
+            above.write_text(above.read_text().replace(f"{value}\n", ""))
+            with file.open("a") as members:
+                members.write(f"{value}\n")
+        elif (file.parent / "cgroup.procs").read_text():
+            raise OSError(errno.EBUSY, "busy")
+
+    monkeypatch.setattr("penstock.sandbox.cgroups._write", write)
+    assert find_groups(root, own) is None
+    assert (root / "svc/cgroup.procs").read_text() == "7\n8\n"
+    os.setxattr(root / "svc", "user.delegate", b"1")
+    assert find_groups(root, own) == Groups(parents=[root / "svc"], is_v2=True)
+    assert (root / "svc/main/cgroup.procs").read_text() == "7\n8\n"
 
 
 def test_version_1_is_used_where_all_three_can_be_written(tmp_path: Path) -> None:
