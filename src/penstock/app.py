@@ -209,7 +209,6 @@ def preview_rules(settings: Settings) -> PreviewRules:
         total_seconds=settings.preview_seconds,
         answer_seconds=settings.preview_answer_seconds,
         link_seconds=settings.preview_link_seconds,
-        boot_seconds=settings.preview_boot_seconds,
         connections=settings.preview_connections,
         most_bytes=settings.preview_bytes,
         per_owner=settings.previews_per_user,

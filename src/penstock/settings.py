@@ -422,6 +422,9 @@ class Settings:
     sandbox_file_mb: int = _setting("PENSTOCK_SANDBOX_FILE_MB", "64", _count(1, 4096), "its largest file")
     sandbox_disk_mb: int = _setting("PENSTOCK_SANDBOX_DISK_MB", "64", _count(1, 4096), "its files, which are in memory")
     sandbox_seconds: float = _setting("PENSTOCK_SANDBOX_SECONDS", "60", _seconds, "time of one command in a sandbox")
+    sandbox_boot_seconds: float = _setting(
+        "PENSTOCK_SANDBOX_BOOT_SECONDS", "20", _seconds, "until an app that does not listen is given up"
+    )
     sandbox_output_bytes: int = _setting(
         "PENSTOCK_SANDBOX_OUTPUT_BYTES", "1048576", _count(1024, 67_108_864), "what one command may say"
     )
@@ -471,9 +474,6 @@ class Settings:
     )
     preview_link_seconds: float = _setting(
         "PENSTOCK_PREVIEW_LINK_SECONDS", "300", _seconds, "that a link to a preview is good for"
-    )
-    preview_boot_seconds: float = _setting(
-        "PENSTOCK_PREVIEW_BOOT_SECONDS", "20", _seconds, "until an app that does not listen is given up"
     )
     preview_connections: int = _setting(
         "PENSTOCK_PREVIEW_CONNECTIONS", "32", _count(1, 60), "connections to one preview at once"

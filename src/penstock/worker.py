@@ -344,6 +344,7 @@ def sandbox_limits(settings: Settings) -> Limits:
         file_mb=settings.sandbox_file_mb,
         disk_mb=settings.sandbox_disk_mb,
         wall_seconds=settings.sandbox_seconds,
+        boot_seconds=settings.sandbox_boot_seconds,
         output_bytes=settings.sandbox_output_bytes,
     )
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ NODE = b"""
 import express from 'express'
 express().get('/', (request, response) => response.json(request.headers)).listen(process.env.PORT)
 """
+BOOTING = Limits(boot_seconds=60)
 UVICORN = ("python3", "-m", "uvicorn", "main:app", "--port", "8000")
 NODE_FILES = {"package.json": b'{"type": "module"}', "index.js": NODE}
 
@@ -78,7 +80,7 @@ async def run(sandbox: Sandbox, *argv: str, files: dict[str, bytes] | None = Non
 
 @asynccontextmanager
 async def served(sandbox: Sandbox, command: Command) -> AsyncGenerator[Running]:
-    app = await sandbox.serve(command, 8000, boot_seconds=60)
+    app = await sandbox.serve(replace(command, limits=BOOTING), 8000)
     try:
         yield app
     finally:
@@ -201,12 +203,16 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_fo
 
 async def test_an_app_that_does_not_come_up_says_why(sandbox: Sandbox) -> None:
     """E10."""
-    wrong = Command(files={"main.py": b"import http.server as s; s.test(port=3000)"}, argv=["python3", "main.py"])
+    wrong = Command(
+        files={"main.py": b"import http.server as s; s.test(port=3000)"},
+        argv=["python3", "main.py"],
+        limits=Limits(boot_seconds=5),
+    )
     with pytest.raises(BootFailed, match="listens on 3000"):
-        await sandbox.serve(wrong, 8000, boot_seconds=5)
-    broken = Command(files={"main.py": b"import nothing_of_this_name"}, argv=["python3", "main.py"])
+        await sandbox.serve(wrong, 8000)
+    broken = Command(files={"main.py": b"import nothing_of_this_name"}, argv=["python3", "main.py"], limits=BOOTING)
     with pytest.raises(BootFailed, match="nothing_of_this_name"):
-        await sandbox.serve(broken, 8000, boot_seconds=60)
+        await sandbox.serve(broken, 8000)
 
 
 async def test_what_is_given_up_is_ended(sandbox: Sandbox, request: pytest.FixtureRequest) -> None:

@@ -21,13 +21,14 @@ from penstock.sandbox.refusal import NoSandbox
 LEAVES_ONE = """
 import asyncio, sys
 from pathlib import Path
-from penstock.sandbox.base import Command
+from penstock.sandbox.base import Command, Limits
 from penstock.sandbox.e2b import E2BSandbox, E2BSettings
 
 async def main():
     sandbox = E2BSandbox(E2BSettings(key=sys.argv[1], folder=Path(sys.argv[2])))
     code = b"import http.server as s; s.test(port=8000)"
-    await sandbox.serve(Command(files={"a.py": code}, argv=["python3", "a.py"]), 8000, boot_seconds=60)
+    command = Command(files={"a.py": code}, argv=["python3", "a.py"], limits=Limits(boot_seconds=60))
+    await sandbox.serve(command, 8000)
     print("serves", flush=True)
     await asyncio.sleep(100)
 

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 from harness.previews import Serving, serving
 from harness.sandbox import survivors
 from penstock.api import previews as proxy
-from penstock.sandbox.base import BootFailed, Command
+from penstock.sandbox.base import BootFailed, Command, Limits
 from penstock.sandbox.previews import Preview, TooManyPreviews
 from penstock.settings import SettingsInvalid, read_settings
 
@@ -380,9 +380,13 @@ def test_previews_end_with_the_server(tmp_path: Path) -> None:
 
 def test_an_app_on_another_port_is_told_which(server: Serving) -> None:
     """E10."""
-    command = Command(files={"main.py": b"import http.server as s; s.test(port=3000)"}, argv=["python3", "main.py"])
+    command = Command(
+        files={"main.py": b"import http.server as s; s.test(port=3000)"},
+        argv=["python3", "main.py"],
+        limits=Limits(boot_seconds=2),
+    )
     with pytest.raises(BootFailed, match="listens on 3000"):
-        server.do(server.services.sandbox.serve(command, 8000, boot_seconds=2))
+        server.do(server.services.sandbox.serve(command, 8000))
 
 
 def test_an_app_that_does_not_start_says_why(server: Serving) -> None:

@@ -263,10 +263,10 @@ async def test_an_app_that_stops_the_launcher_is_not_waited_for(
     monkeypatch.setattr(bwrap, "_HEARD_SECONDS", 0.5)
     token = uuid4().hex
     code = b"import os, time; os.kill(os.getppid(), 19); time.sleep(60)"
-    command = Command(files={"main.py": code}, argv=["python3", "main.py", token])
+    command = Command(files={"main.py": code}, argv=["python3", "main.py", token], limits=Limits(boot_seconds=1))
     async with asyncio.timeout(10):
         with pytest.raises(BootFailed, match="did not listen on port 8000 in time"):
-            await sandbox.serve(command, 8000, boot_seconds=1)
+            await sandbox.serve(command, 8000)
     wait_gone(token)
 
 
@@ -285,7 +285,7 @@ async def test_what_a_launcher_would_not_say_does_not_count(
     await sandbox.probe()
     monkeypatch.setattr(bwrap, "_LAUNCHER", folder / "launcher.py")
     with pytest.raises(BootFailed, match="exit code 3"):
-        await sandbox.serve(Command(files={}, argv=["sleep", "60"]), 8000, boot_seconds=5)
+        await sandbox.serve(Command(files={}, argv=["sleep", "60"]), 8000)
 
 
 def status_of(pid: int) -> dict[str, str]:

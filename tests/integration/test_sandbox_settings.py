@@ -1,5 +1,6 @@
 """E9, E10: what an operator sets of sandboxes and previews is what they have, and what nobody could mean is refused."""
 
+import asyncio
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import pytest
 
 from harness.sandbox import SHARED, new_folder
 from penstock.app import preview_rules
-from penstock.sandbox.base import Command, DependencyInvalid, Result
+from penstock.sandbox.base import BootFailed, Command, DependencyInvalid, Limits, Result
 from penstock.sandbox.previews import PreviewRules
 from penstock.sandbox.proxy import InstallProxy, Resolve
 from penstock.settings import Settings, SettingsInvalid, read_settings
@@ -64,14 +65,23 @@ async def test_time_that_is_set_is_given_and_no_more() -> None:
     assert result.timed_out
 
 
+async def test_time_that_is_set_is_given_to_an_app_to_listen() -> None:
+    settings = read_settings({"PENSTOCK_SANDBOX_DIR": str(SHARED), "PENSTOCK_SANDBOX_BOOT_SECONDS": "0.5"})
+    command = Command(files={}, argv=["sleep", "60"], limits=sandbox_limits(settings))
+    async with asyncio.timeout(10):
+        with pytest.raises(BootFailed, match="did not listen on port 8000 in time"):
+            await build_sandbox(settings).serve(command, 8000)
+
+
 async def test_what_is_not_set_is_as_it_was_found_to_do() -> None:
     """The defaults of the design."""
+    assert sandbox_limits(read_settings({})) == Limits()
     said = json.loads((await ran("PENSTOCK_SANDBOX", "auto", SHOWS)).output)
     assert said == {"DATA": 512 * MEGABYTE, "NPROC": 64, "FSIZE": 64 * MEGABYTE, "CPU": 60, "disk": 64 * MEGABYTE}
     rules = preview_rules(read_settings({}))
     assert rules == PreviewRules()
     assert (rules.idle_seconds, rules.total_seconds, rules.per_owner, rules.most) == (900, 3600, 2, 4)
-    assert (rules.answer_seconds, rules.link_seconds, rules.boot_seconds) == (30, 300, 20)
+    assert (rules.answer_seconds, rules.link_seconds) == (30, 300)
 
 
 INSTALLS = """
@@ -156,7 +166,6 @@ def test_bytes_that_are_set_are_those_of_a_body() -> None:
         ("PENSTOCK_PREVIEW_SECONDS", "total_seconds"),
         ("PENSTOCK_PREVIEW_ANSWER_SECONDS", "answer_seconds"),
         ("PENSTOCK_PREVIEW_LINK_SECONDS", "link_seconds"),
-        ("PENSTOCK_PREVIEW_BOOT_SECONDS", "boot_seconds"),
         ("PENSTOCK_PREVIEW_CONNECTIONS", "connections"),
         ("PENSTOCK_PREVIEWS_PER_USER", "per_owner"),
         ("PENSTOCK_PREVIEWS", "most"),
@@ -192,7 +201,7 @@ def test_a_rule_that_is_set_is_that_of_previews(variable: str, name: str) -> Non
         ("PENSTOCK_SANDBOX_INSTALL_CPUS", "99", "from 0.1 to 64"),
         ("PENSTOCK_SANDBOX_INSTALL_PROCESSES", "1", "from 16 to"),
         ("PENSTOCK_SANDBOX_INSTALL_FILE_MB", "x", "from 1 to"),
-        ("PENSTOCK_PREVIEW_BOOT_SECONDS", "0", "above 0"),
+        ("PENSTOCK_SANDBOX_BOOT_SECONDS", "0", "above 0"),
         ("PENSTOCK_PREVIEW_CONNECTIONS", "61", "from 1 to 60"),
         ("PENSTOCK_PREVIEW_BYTES", "1", "from 1024 to"),
         ("PENSTOCK_PREVIEW_DOMAIN", "*.example.net", "a host name"),

@@ -103,6 +103,8 @@ class Limits:
     disk_mb: int = 64
     """In the folder for data; /tmp has half as much."""
     wall_seconds: float = 60
+    boot_seconds: float = 20
+    """Until an app that does not listen on its port is given up."""
     output_bytes: int = 1 << 20
 
 
@@ -233,7 +235,7 @@ class Sandbox(Protocol):
         """Run a command to its end. Raises SandboxUnavailable, FilesInvalid, NotPrepared."""
         ...
 
-    async def serve(self, command: Command, port: int, *, boot_seconds: float = 20) -> Running:
+    async def serve(self, command: Command, port: int) -> Running:
         """Start an app and return when it listens on the port. Raises what `run` raises, and BootFailed."""
         ...
 

@@ -294,7 +294,7 @@ class BwrapSandbox:
         finally:
             await in_thread(space.close)
 
-    async def serve(self, command: Command, port: int, *, boot_seconds: float = 20) -> RunningApp:
+    async def serve(self, command: Command, port: int) -> RunningApp:
         """Start an app and return when it listens on the port."""
         await self._ensure()
         space = Workspace(self._spaces, self._user)
@@ -308,13 +308,12 @@ class BwrapSandbox:
                 await in_thread(self._job, command, space, port=port),
                 port=port,
                 listening=listening,
-                boot_seconds=boot_seconds,
                 is_serving=True,
             )
             process = SandboxProcess(self._known_host(), job)
             await process.start()
             app = RunningApp(process, space, sockets, port, command.layer)
-            await self._booted(process, port, boot_seconds)
+            await self._booted(process, port, command.limits.boot_seconds)
         except BaseException:
             if app is not None:
                 await asyncio.shield(app.stop())

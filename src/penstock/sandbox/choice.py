@@ -35,9 +35,9 @@ class FirstSound:
         """Run a command to its end."""
         return await (await self._choice()).run(command)
 
-    async def serve(self, command: Command, port: int, *, boot_seconds: float = 20) -> Running:
+    async def serve(self, command: Command, port: int) -> Running:
         """Start an app."""
-        return await (await self._choice()).serve(command, port, boot_seconds=boot_seconds)
+        return await (await self._choice()).serve(command, port)
 
     async def sweep(self) -> int:
         """Remove what dead processes have left behind, wherever that was."""

@@ -384,13 +384,13 @@ class E2BSandbox:
             await machine.write(_placed(command.files))
             return await machine.execute(_line(command), command.limits, _environment(command), cwd=_APP)
 
-    async def serve(self, command: Command, port: int, *, boot_seconds: float = 20) -> RunningMachine:
+    async def serve(self, command: Command, port: int) -> RunningMachine:
         """Start an app and return when it listens on the port."""
         check_files(command.files)
         await self._ensure()
         machine = await self._start(self._template(command))
         try:
-            return await self._boot(machine, command, port, boot_seconds)
+            return await self._boot(machine, command, port, command.limits.boot_seconds)
         except BaseException:
             await asyncio.shield(machine.end())
             raise

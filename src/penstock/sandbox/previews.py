@@ -99,7 +99,6 @@ class PreviewRules:
     """For a whole answer: who sends a byte now and then, or headers without end, is stopped by nothing else."""
     link_seconds: float = 300
     """How long a link lets its bearer in."""
-    boot_seconds: float = 20
     """For the app to listen on its port."""
     connections: int = 32
     """To one preview at once."""
@@ -140,7 +139,7 @@ class Previews:
             raise TooManyPreviews
         self._starting.append(owner)
         try:
-            app = await self.sandbox.serve(command, port, boot_seconds=self.rules.boot_seconds)
+            app = await self.sandbox.serve(command, port)
         finally:
             self._starting.remove(owner)
         now = time.monotonic()

@@ -61,7 +61,6 @@ class Job:
     port: int | None = None
     listening: socket.socket | None = None
     """Given with a port: where its connections come in. A socket that the app cannot see, let alone replace."""
-    boot_seconds: float = 20
     is_serving: bool = False
     """Whether it lives until it is stopped: the latest output is kept, and no time is counted."""
 
@@ -433,7 +432,7 @@ def _plan(job: Job, *, lifeline: int, status: int, nice: int) -> dict[str, Any]:
         "listen": job.listening.fileno() if job.listening else None,
         "lifeline": lifeline,
         "status": status,
-        "boot_seconds": job.boot_seconds,
+        "boot_seconds": job.limits.boot_seconds,
         "bridge": PROXY_PORT if job.mounts.proxy is not None else None,
     }
 

@@ -24,7 +24,7 @@ class NoSandbox:
         """Refuse."""
         raise self._refusal()
 
-    async def serve(self, command: Command, port: int, *, boot_seconds: float = 20) -> Running:  # noqa: ARG002  # an interface
+    async def serve(self, command: Command, port: int) -> Running:  # noqa: ARG002  # an interface
         """Refuse."""
         raise self._refusal()
 

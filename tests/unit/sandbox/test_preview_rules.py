@@ -44,7 +44,7 @@ class FakeSandbox(NoSandbox):
         self.may_boot.set()
         self.fails = False
 
-    async def serve(self, command: Command, port: int, *, boot_seconds: float = 20) -> FakeApp:
+    async def serve(self, command: Command, port: int) -> FakeApp:
         await self.may_boot.wait()
         if self.fails:
             raise BootFailed

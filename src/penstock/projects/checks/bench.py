@@ -47,7 +47,6 @@ from penstock.sandbox.stacks import start_command
 PORT: Final = 8000
 _INSIDE: Final = Path(__file__).parent / "inside"
 _SYNTAX_SECONDS: Final = 20
-_BOOT_SECONDS: Final = 20
 _PROBE_SECONDS: Final = 20
 _TEST_SECONDS: Final = 10
 """For one test."""
@@ -161,7 +160,7 @@ class Bench:
                 argv[1:1] = ["--require", "./.penstock/routes.cjs"]
                 inside = _scripts(["routes.cjs"])
             command = self._command(argv, inside, self._limits)
-            self._app = await self._sandbox.serve(command, PORT, boot_seconds=_BOOT_SECONDS)
+            self._app = await self._sandbox.serve(command, PORT)
         return self._app
 
     async def _boot(self) -> Check:
