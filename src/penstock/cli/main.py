@@ -1,15 +1,17 @@
-"""`penstock`: serve, worker, migrate, user, keys, sandbox, doctor, fsck, openapi."""
+"""`penstock`: serve, worker, migrate, backup, restore, user, keys, sandbox, doctor, fsck, openapi."""
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import fields
 from importlib.metadata import version
+from pathlib import Path
 
 from penstock.errors import PenstockError
 from penstock.kit.lock import FileLock, Locked
@@ -76,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("worker", work, "Work on answers for serving processes over the same Postgres.")
     add("migrate", migrate_database, "Bring the database to this version's schema.")
+    backup = add("backup", back_up, "Write everything that is kept into one file, also beside servers that go on.")
+    backup.add_argument("file", metavar="FILE", help="to write; it holds secrets")
+    restored = add("restore", restore, "Bring a backup back into an empty database: SQLite or Postgres.")
+    restored.add_argument("file", metavar="FILE", help="that `penstock backup` has written")
     people = add("user", manage_users, "Make, list, disable and enable accounts; give them new passwords.")
     people.add_argument("action", choices=("create", "list", "disable", "enable", "reset"))
     people.add_argument("email", nargs="?", default="", help="of the account; not for list")
@@ -207,6 +213,38 @@ def migrate_database(settings: Settings, _options: argparse.Namespace) -> None:
 
     asyncio.run(migrate(settings.sqlite_path, settings.database_url))
     print(f"The database has schema {newest_revision()}.")
+
+
+def back_up(settings: Settings, options: argparse.Namespace) -> None:
+    """Write a backup."""
+    from penstock.cli.backup import back_up
+
+    if not settings.is_scaled and not settings.sqlite_path.exists():
+        raise CommandFailed(f"There is no database in {settings.data_dir}. Is it another one? Name it with --data-dir.")
+    _prepare_database(settings)
+    with _complaining(options.file):
+        back_up(settings, Path(options.file))
+
+
+def restore(settings: Settings, options: argparse.Namespace) -> None:
+    """Bring a backup back."""
+    from penstock.cli.backup import restore
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = None if settings.is_scaled else _lock_data_dir(settings)
+    with _complaining(options.file):
+        restore(settings, Path(options.file))
+    if lock is not None:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _complaining(file: str) -> Generator[None]:
+    """Say in a sentence why a file, or the disk below it, could not be used."""
+    try:
+        yield
+    except OSError as error:
+        raise CommandFailed(f"{error.filename or file}: {error.strerror}.") from error
 
 
 def manage_users(settings: Settings, options: argparse.Namespace) -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from penstock.db.database import asyncpg_url
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -28,9 +31,9 @@ def current_revision(connection: sa.Connection) -> str | None:
     return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
 
 
-def upgrade(connection: sa.Connection) -> None:
-    """Run the missing migrations inside the connection's transaction."""
-    current, newest = current_revision(connection), newest_revision()
+def upgrade(connection: sa.Connection, revision: str = "") -> None:
+    """Run the missing migrations inside the connection's transaction, up to a revision or all."""
+    current, newest = current_revision(connection), revision or newest_revision()
     if current == newest:
         return
     # Alembic costs a second of processor time to import: a start that has nothing to do does without it.
@@ -40,12 +43,12 @@ def upgrade(connection: sa.Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, newest)
     logger.info("The database now has schema %s; it had %s.", newest, current or "none")
 
 
-def migrate_sqlite(path: Path) -> None:
-    """Bring the file to the newest schema; it is made when absent."""
+def in_sqlite(path: Path, work: Callable[[sa.Connection], T]) -> T:
+    """Run the function in one transaction over the file, which is made when absent, as nobody but its owner may."""
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(f"sqlite:///{path}", isolation_level=None)
     try:
@@ -53,21 +56,32 @@ def migrate_sqlite(path: Path) -> None:
             connection.exec_driver_sql("PRAGMA busy_timeout=30000")
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            upgrade(connection)
+            done = work(connection)
             connection.exec_driver_sql("COMMIT")
+            return done
     finally:
         engine.dispose()
 
 
-async def migrate_postgres(url: str) -> None:
-    """Bring the database to the newest schema; processes that start together wait for each other."""
+async def in_postgres(url: str, work: Callable[[sa.Connection], T]) -> T:
+    """Run the function in one transaction as the owner of the database; who comes second waits."""
     engine = create_async_engine(asyncpg_url(url))
     try:
         async with engine.begin() as connection:
             await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-            await connection.run_sync(upgrade)
+            return await connection.run_sync(work)
     finally:
         await engine.dispose()
+
+
+def migrate_sqlite(path: Path) -> None:
+    """Bring the file to the newest schema; it is made when absent."""
+    in_sqlite(path, upgrade)
+
+
+async def migrate_postgres(url: str) -> None:
+    """Bring the database to the newest schema; processes that start together wait for each other."""
+    await in_postgres(url, upgrade)
 
 
 async def migrate(sqlite_path: Path, postgres_url: str) -> None:
