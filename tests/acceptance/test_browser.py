@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from harness.access import check_rules
 from harness.penstock import Penstock, openai_at
@@ -287,4 +287,30 @@ def test_what_a_model_thought_and_asked_for_is_shown_also_of_a_chat_that_came_in
     calls.last.locator("summary").click()
     expect(calls.last).to_contain_text('{"zone": ')
     check_rules(page)
+    assert complaints == []
+
+
+def test_what_was_known_before_an_answer_had_ended_does_not_take_it_away(
+    installation: Penstock, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """F2: a chat that is renamed then, here while its page waits for news, is shown as it was, with another name."""
+    page = open_page(visitor, installation.url, complaints)
+    page.get_by_test_id("composer-input").wait_for()
+    choose_model(page, "openai/echo-150-30")
+    send(page, "Count for me")
+    wait_for_text(page, "delta3")
+    page.reload()
+    wait_for_text(page, "delta3")
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))  # noqa: PLW0108  # it wants a function
+    # From now on the page knows no more of the chat than that it was being answered.
+    chat = page.url.rsplit("/", 1)[1]
+    page.route(f"**/api/chats/{chat}", lambda _route: None)
+    wait_for_status(page, "completed")
+    whole = answer_text(page)
+    visitor.request.patch(f"{installation.url}/api/chats/{chat}", data={"title": "Counted"})
+    expect(page.get_by_role("heading", name="Counted")).to_be_visible()
+    assert (answer_text(page), whole) == (expected_text("echo-150-30").strip(),) * 2
+    assert [each.url for each in asked if each.url.endswith("/stream") or "/stream?" in each.url] == []
+    page.unroute_all(behavior="ignoreErrors")
     assert complaints == []

@@ -52,12 +52,17 @@ export async function caughtUp<T extends { changesOffset: string }>(
   }
 }
 
+/** Also when it was asked for, in milliseconds: what is older than an answer's end says that it is still written. */
 export function useChatDetail(chatId: string) {
   return useQuery({
     queryKey: keys.detail(chatId),
     // What has been fetched lives on in its conversation.
     gcTime: 10_000,
-    queryFn: ({ signal, client }) => caughtUp(client, () => getChat(chatId, signal)),
+    queryFn: ({ signal, client }) =>
+      caughtUp(client, async () => {
+        const askedAt = Date.now()
+        return { ...(await getChat(chatId, signal)), askedAt }
+      }),
   })
 }
 

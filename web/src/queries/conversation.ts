@@ -32,7 +32,7 @@ export class Conversation {
   private readonly run = new Signal<string | undefined>(undefined)
   private readonly onSettled: (chatId: string) => void
   private readonly onEnd: () => void
-  /** Stored states older than this have been overtaken. */
+  /** What was asked for before has been overtaken. */
   private changedAt = 0
   private active = false
   private started = false
@@ -269,12 +269,12 @@ export class Conversation {
     this.update({ notice: undefined })
   }
 
-  /** Takes in what the server has stored, and takes up the run that is live there. */
-  adopt(detail: ChatDetail, at: number): void {
+  /** Takes in what the server has stored, and takes up the run that is live there. It knows what was so when asked. */
+  adopt(detail: ChatDetail, askedAt: number): void {
     const { told, waiting } = splitLine(detail.messages.items, detail.queuedRunIds)
     this.update({ waiting })
     this.leafId = detail.leafId
-    if (this.active || at < this.changedAt) return
+    if (this.active || askedAt < this.changedAt) return
     const shown = this.chat.messages
     const failedId = this.local.get().failed?.id
     const messages = merge(shown, told.map(toMessage), failedId)

@@ -32,11 +32,11 @@ const ContextSheet = late(() => import('../composer/contextsheet'))
 export function ChatScreen({ chatId }: { chatId: string }) {
   const conversation = useConversations().of(chatId)
   const state = useConversation(conversation)
-  const { data, dataUpdatedAt, error, isPending, refetch } = useChatDetail(chatId)
+  const { data, error, isPending, refetch } = useChatDetail(chatId)
 
   useEffect(() => {
-    if (data) conversation.adopt(data, dataUpdatedAt)
-  }, [conversation, data, dataUpdatedAt])
+    if (data) conversation.adopt(data, data.askedAt)
+  }, [conversation, data])
 
   if (isNotFound(error)) return <Unknown />
   if (state.messages.length === 0 && error) {
