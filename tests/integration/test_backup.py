@@ -110,8 +110,8 @@ def fill(client: httpx.Client) -> Places:
     sign_up(client, EMAIL)
     assert client.put("/api/keys/openai", json={"key": "sk-of-a-person-1234567890"}).status_code == 200
     made = client.post("/api/attachments", files={"file": ("mill.png", picture(), "image/png")}).json()
-    question = {"message": "Show me a turbine", "attachments": [{"id": made["id"]}]}
-    chat = ask(client, model="openai/echo-3-1", **question).start["chatId"]
+    attached = [{"id": made["id"]}]
+    chat = ask(client, message="Show me a turbine", model="openai/echo-3-1", attachments=attached).start["chatId"]
     ask(client, chatId=chat, message="And another: größer, 'quoted' 🏞", model="openai/echo-3-1")
     folder = client.post("/api/folders", json={"name": "River"}).json()["id"]
     client.patch(f"/api/chats/{chat}", json={"folderId": folder, "tags": ["energy"], "pinned": True}).raise_for_status()
