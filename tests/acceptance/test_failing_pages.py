@@ -12,6 +12,10 @@ from harness.browser import Household, furnished
 
 PATIENCE = 15_000
 """Each request is made three times before a page gives up."""
+UNFETCHED = re.compile(
+    f"{CONSOLE_NOISE.pattern}|A part of the app could not be fetched|Failed to fetch dynamically imported module"
+)
+"""React tells of what is caught as well."""
 REASONS = {
     "refused": "The server could not answer this request.",
     "unreached": "The server could not be reached.",
@@ -271,6 +275,21 @@ def test_without_a_network_one_is_told_so_and_goes_on_when_it_is_back(
     expect(page.get_by_test_id("message-assistant")).to_be_visible(timeout=PATIENCE)
     page.get_by_test_id("new-chat").click()
     expect(page.get_by_test_id("composer-input")).to_have_value("Not sent yet")
-    # React tells of what is caught as well.
-    known = re.compile(f"{CONSOLE_NOISE.pattern}|A part of the app could not be fetched")
-    assert [each for each in complaints if not known.search(each)] == []
+    assert [each for each in complaints if not UNFETCHED.search(each)] == []
+
+
+def test_an_answer_is_read_as_plain_text_until_the_page_can_show_it(
+    household: Household, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """F2: where the script that shows Markdown cannot be fetched, and by itself as it is meant once it can."""
+    household.let_in(visitor)
+    script = re.compile(r"/assets/markdown-")
+    visitor.route(script, lambda route: route.abort("connectionfailed"))
+    page = open_page(visitor, household.address("/chats/{chat}"), complaints)
+    answer = page.get_by_test_id("message-text")
+    expect(answer).to_contain_text("```")
+    expect(page.get_by_test_id("code")).to_have_count(0)
+    visitor.unroute(script)
+    expect(page.get_by_test_id("code").first).to_be_visible(timeout=PATIENCE)
+    expect(answer).not_to_contain_text("```")
+    assert [each for each in complaints if not UNFETCHED.search(each)] == []

@@ -39,7 +39,7 @@ CODE = "def mean(levels: list[float]) -> float:\n    return sum(levels) / len(le
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Penstock]:
     """An embedded installation for the tests of this file."""
-    models = ("say-5-2", "reasoning-40-100", "status-401", "echo-3-1", "echo-300-30")
+    models = ("say-5-2", "reasoning-40-100", "status-401", "echo-3-1", "echo-300-30", "table-2000-0")
     with Upstream(models=models) as upstream:
         environment = {**openai_at(upstream), "PENSTOCK_MAX_MESSAGE_CHARS": "1000"}
         installed = Penstock(folder=tmp_path_factory.mktemp("messages"), environment=environment).start()
@@ -184,4 +184,29 @@ def test_the_box_grows_counts_and_keeps_what_was_typed(
     expect(box).to_have_value("Kept here")
     page.get_by_role("link", name="New chat").click()
     expect(box).to_have_value("And there")
+    assert complaints == []
+
+
+def test_a_long_table_is_one_table_whatever_of_it_is_laid_out(
+    written: Penstock, visitor: BrowserContext, complaints: list[str]
+) -> None:
+    """F6, F8: its rows stand below their columns from the first to the last, and are told and copied as of one."""
+    page = begin(visitor, written, complaints, "table-2000-0")
+    send(page, "Write")
+    wait_for_status(page, "completed")
+    table = page.get_by_role("table")
+    expect(table).to_have_attribute("data-steady", "")
+    expect(table.get_by_role("row")).to_have_count(table.locator("tr").count())
+    assert table.locator("tr").count() > 40
+    edges = "rows => rows.map(row => [...row.cells].map(cell => Math.round(cell.getBoundingClientRect().left)))"
+    for place in ("first", "last"):
+        getattr(table.locator("tr"), place).scroll_into_view_if_needed()
+        seen = table.locator("tr").evaluate_all(edges)
+        assert seen[0] == seen[1 if place == "first" else -1]
+        assert len(set(seen[0])) == len(seen[0]) > 1
+    copied: str = page.evaluate("""() => {
+      getSelection().selectAllChildren(document.querySelector('table'))
+      return getSelection().toString()
+    }""")
+    assert len(copied.strip().splitlines()) == table.locator("tr").count()
     assert complaints == []

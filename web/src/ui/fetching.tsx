@@ -1,4 +1,4 @@
-import { Component, type ReactNode, Suspense } from 'react'
+import { Component, type ReactNode, Suspense, useEffect } from 'react'
 import { Unfetched, renewFailed } from './late'
 import { RetryLine } from './placeholder'
 import { Sheet } from './sheet'
@@ -31,11 +31,35 @@ export class FetchBoundary extends Component<FetchBoundaryProps, FetchState> {
     const { error } = this.state
     if (error === undefined) return this.props.children
     if (!(error instanceof Unfetched)) throw error
-    return this.props.fallback(() => {
-      renewFailed()
-      this.setState({ error: undefined })
-    })
+    return this.props.fallback(this.retry)
   }
+
+  private readonly retry = (): void => {
+    renewFailed()
+    this.setState({ error: undefined })
+  }
+}
+
+/** Until it is tried again by itself. */
+const pause = 10_000
+
+/** Around what is `late` and can be shown in another way until it is there, however often it has to be fetched. */
+export function Gradual({ meanwhile, children }: { meanwhile: ReactNode; children: ReactNode }) {
+  return (
+    <FetchBoundary fallback={(onRetry) => <Waiting onEnd={onRetry}>{meanwhile}</Waiting>}>
+      <Suspense fallback={meanwhile}>{children}</Suspense>
+    </FetchBoundary>
+  )
+}
+
+function Waiting({ onEnd, children }: { onEnd: () => void; children: ReactNode }) {
+  useEffect(() => {
+    const timer = setTimeout(onEnd, pause)
+    return () => {
+      clearTimeout(timer)
+    }
+  }, [onEnd])
+  return children
 }
 
 /** Around a sheet that is `late`: where it cannot be fetched another says so, and the page below stays as it is. */

@@ -1,4 +1,4 @@
-import { type ComponentProps, type ReactNode, Suspense, lazy, memo, useRef, useState } from 'react'
+import { type ComponentProps, type ReactNode, memo, useRef, useState } from 'react'
 import ReactMarkdown, { type Components } from 'react-markdown'
 import { harden } from 'rehype-harden'
 import remarkGfm from 'remark-gfm'
@@ -7,11 +7,13 @@ import { type Block, advance, noBlocks } from '@/lib/blocks'
 import { fenceOf } from '@/lib/fence'
 import { hasMaths } from '@/lib/maths'
 import { CodeBlock } from './code'
+import { Gradual } from './fetching'
+import { late } from './late'
 import { Picture } from './picture'
-import { Scroll, head, rows, useWidths } from './table'
+import { Scroll, columnsOf, head, rows, useWidths } from './table'
 import { type Tree, textOf } from './tree'
 
-const Maths = lazy(() => import('./maths'))
+const Maths = late(() => import('./maths'))
 
 /** Shows Markdown that may still grow. */
 export default function Markdown({ text, growing }: { text: string; growing: boolean }) {
@@ -63,15 +65,9 @@ const steady = 3
 function Table({ parts }: { parts: Block[] }) {
   const table = useRef<HTMLTableElement>(null)
   const widths = useWidths(table, parts.length > steady)
-  const total = widths?.reduce((sum, width) => sum + width, 0)
   return (
     <Scroll>
-      <table ref={table} style={total === undefined ? undefined : { tableLayout: 'fixed', width: `${total}px` }}>
-        <colgroup>
-          {widths?.map((width, index) => (
-            <col key={index} style={{ width: `${width}px` }} />
-          ))}
-        </colgroup>
+      <table ref={table} role="table" {...(widths && { 'data-steady': '', style: columnsOf(widths) })}>
         <Piece source={parts[0]?.head ?? ''} components={headOnly} />
         {parts.map(({ source, head: names = '' }, index) => (
           <Piece key={index} source={source.startsWith(names) ? source : names + source} components={rowsOnly} />
@@ -91,9 +87,9 @@ function Formatted({ source, components = whole }: { source: string; components?
   )
   if (!hasMaths(source)) return plain
   return (
-    <Suspense fallback={plain}>
+    <Gradual meanwhile={plain}>
       <Maths source={source} remarkPlugins={remarkPlugins} rehypePlugins={rehypePlugins} components={components} />
-    </Suspense>
+    </Gradual>
   )
 }
 

@@ -1,4 +1,13 @@
-import { type ReactNode, type RefObject, useLayoutEffect, useState } from 'react'
+import {
+  type CSSProperties,
+  Children,
+  type ReactNode,
+  type RefObject,
+  cloneElement,
+  isValidElement,
+  useLayoutEffect,
+  useState,
+} from 'react'
 import type { Components } from 'react-markdown'
 
 /** A table may be wider than the page. */
@@ -19,11 +28,48 @@ function Only({ children }: { children?: ReactNode }) {
   return <>{children}</>
 }
 
+interface Cell {
+  role?: string
+  style?: CSSProperties
+}
+
+/** A row that can be laid out without the others: its cells ask the table for the widths of their columns. */
+const row = (role: 'columnheader' | 'cell') =>
+  function Row({ children }: { children?: ReactNode }) {
+    const cells = Children.toArray(children).filter((cell) => isValidElement<Cell>(cell))
+    return (
+      // Browsers tell what is not laid out, or not as a table, by its role alone.
+      <tr role="row">
+        {cells.map((cell, index) =>
+          cloneElement(cell, { role, style: { ...cell.props.style, width: `var(--column-${String(index)})` } }),
+        )}
+      </tr>
+    )
+  }
+
+const group: Components['tbody'] = ({ children }) => <tbody role="rowgroup">{children}</tbody>
+
 /** Renders a table of Markdown as its header alone, for a table that is put together of pieces. */
-export const head: Components = { table: ({ children }) => <Only>{children}</Only>, tbody: () => null }
+export const head: Components = {
+  table: ({ children }) => <Only>{children}</Only>,
+  tbody: () => null,
+  tr: row('columnheader'),
+}
 
 /** Renders it as its rows alone. */
-export const rows: Components = { table: ({ children }) => <Only>{children}</Only>, thead: () => null }
+export const rows: Components = {
+  table: ({ children }) => <Only>{children}</Only>,
+  thead: () => null,
+  tbody: group,
+  tr: row('cell'),
+}
+
+/** Tells the rows of a table the widths of its columns. */
+export function columnsOf(widths: readonly number[]): CSSProperties {
+  const total = widths.reduce((sum, width) => sum + width, 0)
+  const columns = widths.map((width, index) => [`--column-${String(index)}`, `${String(width)}px`] as const)
+  return { width: `${String(total)}px`, ...Object.fromEntries<string>(columns) }
+}
 
 /** The widths of a table's columns, taken once they are wanted, and again when the page has another width. */
 export function useWidths(table: RefObject<HTMLTableElement | null>, wanted: boolean): number[] | undefined {
