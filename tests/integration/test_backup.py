@@ -350,3 +350,15 @@ def test_a_restore_that_is_killed_has_done_nothing(make: Make, file: Path, whole
     restored(target, file)
     with started(target).client() as client:
         assert client.get("/api/me").status_code == 200
+
+
+def test_what_cannot_be_reached_is_named(make: Make, file: Path, whole: Path, tmp_path: Path) -> None:
+    """G2: a folder that is not there, a file, a server; and nothing is left of what was begun."""
+    lost = tmp_path / "nowhere" / "backup.zip"
+    source = started(make("sqlite"))
+    for done in (source.command("backup", str(lost)), make("sqlite").command("restore", str(lost))):
+        assert (done.returncode, "No such file" in done.stderr) == (1, True), done.stderr
+    away = Penstock(folder=tmp_path, database_url="postgresql://penstock@127.0.0.1:9/none")
+    refused = away.command("restore", str(whole))
+    assert (refused.returncode, "Connect call failed" in refused.stderr) == (1, True), refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -73,12 +73,17 @@ def back_up(settings: Settings, path: Path) -> None:
     if path.exists():
         raise NotEmpty(f"{path} is there already. Choose another name.")
     part = path.with_name(f"{path.name}.part")
-    descriptor = os.open(part, os.O_CREAT | os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w+b") as file:
-        about, gone = asyncio.run(_write(settings, file))
-        file.flush()
-        os.fsync(descriptor)
-    part.rename(path)
+    part.unlink(missing_ok=True)  # of one that was killed
+    descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            about, gone = asyncio.run(_write(settings, file))
+            file.flush()
+            os.fsync(descriptor)
+        part.rename(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     _sync(path.parent)
     print(f"Backed up {about}: {path}, {path.stat().st_size:,} bytes.")
     print("It holds secrets: keep it where nobody else can read it.")

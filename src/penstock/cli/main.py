@@ -222,7 +222,7 @@ def back_up(settings: Settings, options: argparse.Namespace) -> None:
     if not settings.is_scaled and not settings.sqlite_path.exists():
         raise CommandFailed(f"There is no database in {settings.data_dir}. Is it another one? Name it with --data-dir.")
     _prepare_database(settings)
-    with _complaining(options.file):
+    with _complaining():
         back_up(settings, Path(options.file))
 
 
@@ -232,19 +232,19 @@ def restore(settings: Settings, options: argparse.Namespace) -> None:
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     lock = None if settings.is_scaled else _lock_data_dir(settings)
-    with _complaining(options.file):
+    with _complaining():
         restore(settings, Path(options.file))
     if lock is not None:
         lock.release()
 
 
 @contextlib.contextmanager
-def _complaining(file: str) -> Generator[None]:
-    """Say in a sentence why a file, or the disk below it, could not be used."""
+def _complaining() -> Generator[None]:
+    """Say in a sentence which file, disk or server could not be used, and why."""
     try:
         yield
     except OSError as error:
-        raise CommandFailed(f"{error.filename or file}: {error.strerror}.") from error
+        raise CommandFailed(f"{error.filename}: {error.strerror}." if error.filename else str(error)) from error
 
 
 def manage_users(settings: Settings, options: argparse.Namespace) -> None:
