@@ -44,6 +44,8 @@ export function useBeside(conversation: Conversation, last: Message | undefined)
     queryFn: () => getMessage(chatId ?? '', place ?? {}),
     enabled: chatId !== undefined && place !== undefined,
     staleTime: 0,
+    // For as long as it is kept, so is the conversation.
+    gcTime: 10_000,
     // Found by its run it is the same as found by its id.
     placeholderData: (before) => (before?.besideId === last?.id ? before : undefined),
     // What was read just before the end may come behind it.
