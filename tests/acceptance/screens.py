@@ -36,7 +36,7 @@ QUESTIONS = (
     "Plan the move of a small service from one database to another without downtime",
     "Name the parts of a penstock",
 )
-THINKING, FAILING = "openai/reasoning-300-60", "openai/status-401"
+THINKING, FAILING, ANSWERING = "openai/reasoning-300-60", "openai/status-401", "openai/prose-120-1"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def main() -> None:
 
 @contextmanager
 def _installation() -> Generator[Penstock]:
-    models = tuple(each.partition("/")[2] for each in (THINKING, FAILING))
+    models = tuple(each.partition("/")[2] for each in (THINKING, FAILING, ANSWERING))
     with Upstream(models=models) as upstream, tempfile.TemporaryDirectory() as folder:
         environment = {
             **openai_at(upstream),
@@ -106,6 +106,7 @@ def _scenes(installed: Penstock, owner: httpx.Client) -> Iterator[Scene]:
     folder = owner.post("/api/folders", json={"name": "River"}).json()["id"]
     owner.patch(f"/api/chats/{chat}", json={"folderId": folder, "tags": ["energy"]}).raise_for_status()
     share = owner.post(f"/api/chats/{chat}/shares", json={}).json()["url"]
+    locked = owner.post(f"/api/chats/{chat}/shares", json={"password": "only for the river"}).json()["url"]
     template = {"name": "Explain", "text": "Explain {{subject}} to a {{reader}}."}
     owner.post("/api/templates", json=template).raise_for_status()
     project = _built(owner, "An API of books, with search and pages.")
@@ -121,6 +122,8 @@ def _scenes(installed: Penstock, owner: httpx.Client) -> Iterator[Scene]:
     yield Scene("shortcuts", lambda page: _shortcuts(page, url))
     yield Scene("share", lambda page: _share(page, f"{url}/chats/{chat}"))
     yield Scene("shared", lambda page: _at(page, share, None), is_stranger=True)
+    yield Scene("shared-locked", lambda page: _at(page, locked, "Password"), is_stranger=True)
+    yield Scene("bulk", lambda page: _bulk(page, url))
     yield Scene("settings", lambda page: _settings(page, url, "Profile"))
     yield Scene("settings-keys", lambda page: _settings(page, url, "Keys"))
     yield Scene("settings-models", lambda page: _settings(page, url, "Models"))
@@ -133,9 +136,12 @@ def _scenes(installed: Penstock, owner: httpx.Client) -> Iterator[Scene]:
     address = f"{url}/projects/{project}"
     for side in ("Files", "Checks", "Compare", "Preview"):
         yield Scene(f"project-{side.lower()}", lambda page, side=side: _project(page, address, side))
+    yield Scene("project-context", lambda page: _project_context(page, address))
     # They leave chats behind.
     yield Scene("chat-live", lambda page: _live(page, url))
     yield Scene("chat-failed", lambda page: _failed(page, url))
+    yield Scene("pair", lambda page: _pair(page, url))
+    yield Scene("temporary", lambda page: _temporary(page, url))
 
 
 def _answered(owner: httpx.Client, text: str) -> str:
@@ -197,6 +203,36 @@ def _live(page: Page, url: str) -> None:
 def _failed(page: Page, url: str) -> None:
     _ask(page, url, FAILING, "What does the river carry?")
     expect(page.get_by_test_id("outcome")).to_be_visible()
+
+
+def _pair(page: Page, url: str) -> None:
+    _home(page, url)
+    page.get_by_test_id("model-picker").select_option("demo/tour")
+    page.get_by_test_id("compare-on").click()
+    page.get_by_test_id("compare-picker").select_option(ANSWERING)
+    page.get_by_test_id("composer-input").fill("How deep is the river here?")
+    page.get_by_test_id("composer-input").press("Enter")
+    expect(page.locator('[data-testid=pair] [data-status="completed"]')).to_have_count(2, timeout=30_000)
+
+
+def _temporary(page: Page, url: str) -> None:
+    _home(page, url)
+    page.get_by_test_id("temporary-switch").click()
+    page.get_by_test_id("model-picker").select_option("demo/tour")
+    page.get_by_test_id("composer-input").fill("What is a surge tank for?")
+    page.get_by_test_id("composer-input").press("Enter")
+    page.get_by_test_id("temporary-notice").wait_for()
+    expect(page.locator('[data-testid="message-assistant"][data-status="completed"]')).to_be_visible(timeout=30_000)
+
+
+def _bulk(page: Page, url: str) -> None:
+    _home(page, url)
+    if (menu := page.get_by_role("button", name="Open the menu")).is_visible():
+        menu.click()
+    listed = page.get_by_test_id("chat-list-item")
+    listed.first.get_by_test_id("chat-menu").click()
+    page.get_by_role("menuitem", name="Select").click()
+    listed.nth(1).get_by_role("checkbox").check()
 
 
 def _loading(page: Page, address: str) -> None:
@@ -274,6 +310,15 @@ def _project(page: Page, address: str, side: str) -> None:
         code.click()
     page.get_by_role("tab", name=side).click()
     _settle(page)
+
+
+def _project_context(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_test_id("project").wait_for()
+    page.get_by_test_id("composer-input").fill("Let books be lent")
+    page.get_by_test_id("composer-more").click()
+    page.get_by_role("menuitem", name="See what will be sent").click()
+    page.get_by_role("dialog", name="What will be sent").get_by_role("listitem").first.wait_for()
 
 
 main()
