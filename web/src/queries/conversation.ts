@@ -274,7 +274,12 @@ export class Conversation {
     const { told, waiting } = splitLine(detail.messages.items, detail.queuedRunIds)
     this.update({ waiting })
     this.leafId = detail.leafId
-    if (this.active || askedAt < this.changedAt) return
+    if (this.active) return
+    if (askedAt < this.changedAt) {
+      // What came last may have been on its way when it was to be asked for again.
+      this.refresh()
+      return
+    }
     const shown = this.chat.messages
     const failedId = this.local.get().failed?.id
     const messages = merge(shown, told.map(toMessage), failedId)
