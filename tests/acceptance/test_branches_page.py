@@ -75,6 +75,7 @@ def test_what_is_being_written_anew_does_not_close_when_the_chat_is_read_again(
 ) -> None:
     """B5: a question can be edited from when the page knows it by the name that the server gave it, and not before."""
     page = begin(visitor, branching, complaints, "The first wording")
+    expect(page.get_by_test_id("edit")).to_have_count(1)
     held: list[Route] = []
     is_held = True
     detail = re.compile(r"/api/chats/[0-9a-f-]{36}$")
