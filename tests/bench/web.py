@@ -241,7 +241,12 @@ def _heap(browser: Browser, url: str, answers: int) -> list[Line]:
             [_left(browser, url, answers, anew)],
             bar=4,
         ),
-        line_of("a new chat with one, in the list of chats as well", "KB", [_left(browser, url, answers, elsewhere)]),
+        line_of(
+            "a new chat with one, in the list of chats as well",
+            "KB",
+            [_left(browser, url, answers, elsewhere)],
+            bar=4,
+        ),
     ]
 
 

@@ -25,7 +25,7 @@ def load_or_make(folder: Path) -> str:
     """
     path = folder / FILE_NAME
     if not path.exists():
-        _make(path)
+        keep(path, secrets.token_hex(32))
     key = path.read_text().strip()
     if len(key) < _SHORTEST:
         raise SecretInvalid(
@@ -35,12 +35,12 @@ def load_or_make(folder: Path) -> str:
     return key
 
 
-def _make(path: Path) -> None:
-    """Make the file whole and then give it its name: of two processes that start together both see one whole key."""
+def keep(path: Path, key: str) -> None:
+    """Write the file whole and then give it its name: of two processes that start together both see one whole key."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=FILE_NAME)  # mode 0600
     try:
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
+            file.write(key)
             file.flush()
             os.fsync(descriptor)
         with contextlib.suppress(FileExistsError):  # another process was faster

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from penstock.actor import SYSTEM
 from penstock.auth.secret import FILE_NAME as KEY_FILE
+from penstock.auth.secret import keep
 from penstock.db.database import open_database
 from penstock.db.dump import Row, kept_tables, load, rows_of
 from penstock.db.migrate import current_revision, in_postgres, in_sqlite, newest_revision
@@ -29,6 +30,7 @@ from penstock.db.schema import attachment
 from penstock.errors import Conflict, InvalidInput
 from penstock.files.contents import ContentMissing
 from penstock.kit.clock import wall_clock
+from penstock.kit.disk import sync_folder
 from penstock.settings import Settings
 from penstock.worker import build_contents
 
@@ -84,7 +86,7 @@ def back_up(settings: Settings, path: Path) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    sync_folder(path.parent)
     print(f"Backed up {about}: {path}, {path.stat().st_size:,} bytes.")
     print("It holds secrets: keep it where nobody else can read it.")
     if gone:
@@ -192,7 +194,7 @@ async def _restore(settings: Settings, archive: zipfile.ZipFile, about: About) -
     await _restore_files(settings, archive, about)
     in_sqlite(part, fill)
     part.rename(target)
-    _sync(target.parent)
+    sync_folder(target.parent)
 
 
 def _ensure_empty(connection: sa.Connection) -> None:
@@ -219,7 +221,7 @@ def _rows(archive: zipfile.ZipFile, table: str, count: int) -> Iterator[Row]:
 async def _restore_files(settings: Settings, archive: zipfile.ZipFile, about: About) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     if about.has_key and settings.secret_key is None:
-        _restore_key(settings.data_dir / KEY_FILE, archive.read(KEY_FILE))
+        _restore_key(settings.data_dir / KEY_FILE, archive.read(KEY_FILE).decode())
     contents = build_contents(settings)
     try:
         for name in _attached(archive.namelist()):
@@ -238,21 +240,8 @@ def _attached(names: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-def _restore_key(path: Path, key: bytes) -> None:
-    if path.exists():
-        if path.read_bytes() != key:
-            raise NotEmpty(f"{path} holds another key. Move it away first.")
-        return
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _restore_key(path: Path, key: str) -> None:
+    if not path.exists():
+        keep(path, key)
+    elif path.read_text() != key:
+        raise NotEmpty(f"{path} holds another key. Move it away first.")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from penstock.errors import Unavailable
+from penstock.kit.disk import sync_folder
 
 
 class ContentMissing(Unavailable):
@@ -77,8 +78,4 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the name as well
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
